@@ -2,6 +2,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
+import type { Code } from '../codes.ts';
 
 /** What is known about a host at the incident. `lost` means: lost, and not yet known how. */
 export type HostState = 'alive' | 'returning' | 'replaced' | 'gone' | 'lost';
@@ -111,7 +112,7 @@ const numericEnd = /(^|\.)[0-9]+$/u;
 const absolutePath = /^(\/(?!\.{1,2}(\/|$))[^/\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+)+$/u;
 const deepPath = /^(\/(?!\.{1,2}(\/|$))[^/\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+){2,}$/u;
 const searchPath = /^(\/(?!\.{1,2}(\/|$))[^/:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+)+$/u;
-const prose = /^[^\p{Cs}\p{Cf}\u0000-\u0008\u000B-\u001F\u007F-\u009F\u2028\u2029]{0,4000}$/u;
+const prose = /^([\t\n]|[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}])*$/u;
 
 /** Whether other hosts can reach a host by this text: an address of one machine, or a name. */
 function isAddress(text: string): boolean {
@@ -130,7 +131,7 @@ interface Field {
  * `rule` completes the sentence "must be ...". The pattern is for editors, `accepts` decides.
  */
 function text(
-  code: string,
+  code: Code,
   rule: string,
   pattern: RegExp,
   field: Field,
@@ -155,6 +156,23 @@ function path(field: Field) {
   });
 }
 
+/** An object without unknown keys; the message of a refusal is the list of the known ones. */
+function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => {
+      return issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : undefined;
+    },
+  });
+}
+
+/** The same field, or null where it is left out; editors show its description all the same. */
+function orNull(field: ReturnType<typeof text>) {
+  return field
+    .nullable()
+    .default(null)
+    .meta(z.globalRegistry.get(field) ?? {});
+}
+
 function port(service: string, standard: number) {
   return z
     .int()
@@ -173,24 +191,24 @@ function deadline(wait: string, seconds: number) {
     .meta({ description: `Longest wait for ${wait}.`, examples: [seconds], 'x-unit': 'seconds' });
 }
 
-const notes = text(
-  'INV013',
-  'text of at most 4000 characters without control characters other than tab and line feed',
-  prose,
-  {
-    description: 'Free text for people; it reaches the plan and the runbook, and no script.',
-    examples: ['Power cut in room 2 on Monday; both disks are intact.'],
-  },
-)
-  .nullable()
-  .default(null);
+const notes = orNull(
+  text(
+    'INV013',
+    'text of at most 4000 characters without control characters other than tab and line feed',
+    prose,
+    {
+      description: 'Free text for people; it reaches the plan and the runbook, and no script.',
+      examples: ['Power cut in room 2 on Monday; both disks are intact.'],
+    },
+    (value) => value.length <= 4000 && prose.test(value),
+  ),
+);
 
-const ports = z
-  .strictObject({
-    api: port('the Control Plane API', 3000),
-    etcdClient: port('the embedded etcd for clients', 2379),
-    etcdPeer: port('the embedded etcd for other members', 2380),
-  })
+const ports = strict({
+  api: port('the Control Plane API', 3000),
+  etcdClient: port('the embedded etcd for clients', 2379),
+  etcdPeer: port('the embedded etcd for other members', 2380),
+})
   .prefault({})
   .meta({
     description: 'TCP ports of the Control Plane on this host.',
@@ -198,58 +216,53 @@ const ports = z
   });
 
 /** One host as written in the text. */
-export const hostObject = z
-  .strictObject({
-    id: text('INV008', 'lower-case letters, digits and inner hyphens, 1 to 63 of them', hostId, {
-      description: 'Host id: PGEDGE_HOST_ID, as listed by /v1/hosts.',
-      examples: ['host-1'],
-    }),
-    addresses: z
-      .array(
-        text(
-          'INV009',
-          'an IPv4 address, an IPv6 address without brackets and zone, or a host name, of one machine',
-          addressLetters,
-          {
-            description: 'Address by which the other hosts reach this one.',
-            examples: ['10.0.0.1', '2001:db8::1', 'host-1.example.com'],
-          },
-          isAddress,
-        ),
-      )
-      .min(1)
-      .max(16)
-      .meta({
-        description: 'Addresses of the host; the first is the one its certificate and peers use.',
-        examples: [['10.0.0.1'], ['2001:db8::1', 'host-1.example.com']],
-      }),
-    mode: z.enum(['server', 'client']).meta({
-      description: 'etcd_mode of the host. Only server hosts count for quorum.',
-      examples: ['server'],
-    }),
-    dataDirectory: text(
-      'INV010',
-      `${pathRule}, of at least two components`,
-      deepPath,
-      {
-        description: 'PGEDGE_DATA_DIR on the host: holds etcd/, certificates/, instances/.',
-        examples: ['/data/pgedge/control-plane'],
-      },
-      (value) => value.length <= 1024 && deepPath.test(value),
-    ).default('/data/pgedge/control-plane'),
-    ports,
-    service: text(
-      'INV008',
-      'letters, digits, inner hyphens and underscores, 1 to 63 of them',
-      swarmName,
-      {
-        description: 'Swarm service of the Control Plane on this host; null: <stack>_<id>.',
-        examples: ['control-plane_host-1'],
-      },
+export const hostObject = strict({
+  id: text('INV008', 'lower-case letters, digits and inner hyphens, 1 to 63 of them', hostId, {
+    description: 'Host id: PGEDGE_HOST_ID, as listed by /v1/hosts.',
+    examples: ['host-1'],
+  }),
+  addresses: z
+    .array(
+      text(
+        'INV009',
+        'an IPv4 address, an IPv6 address without brackets and zone, or a host name, of one machine',
+        addressLetters,
+        {
+          description: 'Address by which the other hosts reach this one.',
+          examples: ['10.0.0.1', '2001:db8::1', 'host-1.example.com'],
+        },
+        isAddress,
+      ),
     )
-      .nullable()
-      .default(null),
-    machineId: text(
+    .min(1)
+    .max(16)
+    .meta({
+      description: 'Addresses of the host; the first is the one its certificate and peers use.',
+      examples: [['10.0.0.1'], ['2001:db8::1', 'host-1.example.com']],
+    }),
+  mode: z.enum(['server', 'client']).meta({
+    description: 'etcd_mode of the host. Only server hosts count for quorum.',
+    examples: ['server'],
+  }),
+  dataDirectory: text(
+    'INV010',
+    `${pathRule}, of at least two components`,
+    deepPath,
+    {
+      description: 'PGEDGE_DATA_DIR on the host: holds etcd/, certificates/, instances/.',
+      examples: ['/data/pgedge/control-plane'],
+    },
+    (value) => value.length <= 1024 && deepPath.test(value),
+  ).default('/data/pgedge/control-plane'),
+  ports,
+  service: orNull(
+    text('INV008', 'letters, digits, inner hyphens and underscores, 1 to 63 of them', swarmName, {
+      description: 'Swarm service of the Control Plane on this host; null: <stack>_<id>.',
+      examples: ['control-plane_host-1'],
+    }),
+  ),
+  machineId: orNull(
+    text(
       'INV011',
       '32 lower-case hexadecimal digits, not all zero',
       hex32,
@@ -258,26 +271,24 @@ export const hostObject = z
         examples: ['4d2f6a1c9b8e4f0fa7c35b6d2e1f0a9b'],
       },
       (value) => hex32.test(value) && !/^0+$/u.test(value),
-    )
-      .nullable()
-      .default(null),
-    state: z
-      .enum(['alive', 'returning', 'replaced', 'gone', 'lost'])
-      .nullable()
-      .default(null)
-      .meta({
-        description:
-          'What became of the host: alive; returning (lost, comes back with its disk); replaced ' +
-          '(lost, a new machine takes its place); gone (lost for good); lost (not known yet). ' +
-          'No state on any host: the plan is made before an incident. Otherwise null is alive.',
-        examples: ['returning'],
-      }),
-    notes,
-  })
-  .meta({
-    description: 'One host of the cluster.',
-    examples: [{ id: 'host-1', addresses: ['10.0.0.1'], mode: 'server' }],
-  });
+    ),
+  ),
+  state: z
+    .enum(['alive', 'returning', 'replaced', 'gone', 'lost'])
+    .nullable()
+    .default(null)
+    .meta({
+      description:
+        'What became of the host: alive; returning (lost, comes back with its disk); replaced ' +
+        '(lost, a new machine takes its place); gone (lost for good); lost (not known yet). ' +
+        'No state on any host: the plan is made before an incident. Otherwise null is alive.',
+      examples: ['returning'],
+    }),
+  notes,
+}).meta({
+  description: 'One host of the cluster.',
+  examples: [{ id: 'host-1', addresses: ['10.0.0.1'], mode: 'server' }],
+});
 
 const certificate = (what: string, file: string) =>
   path({ description: `Path of ${what} on every host.`, examples: [`/etc/pgedge/${file}`] });
@@ -285,10 +296,10 @@ const certificate = (what: string, file: string) =>
 /** How the API is reached, as written in the text. */
 export const apiObject = z
   .discriminatedUnion('scheme', [
-    z.strictObject({
+    strict({
       scheme: z.literal('http').meta({ description: 'Plain HTTP.', examples: ['http'] }),
     }),
-    z.strictObject({
+    strict({
       scheme: z.literal('https').meta({ description: 'HTTP over TLS.', examples: ['https'] }),
       caCert: certificate('the CA certificate that signed the API server certificates', 'ca.crt'),
       clientCert: certificate('the client certificate', 'client.crt'),
@@ -302,24 +313,23 @@ export const apiObject = z
   });
 
 /** The Swarm stack, as written in the text. */
-export const swarmObject = z
-  .strictObject({
-    stack: text(
-      'INV008',
-      'letters, digits, inner hyphens and underscores, 1 to 63 of them',
-      swarmName,
-      {
-        description: 'Name of the Swarm stack of the Control Plane.',
-        examples: ['control-plane'],
-      },
-    ).default('control-plane'),
-    stackFile: path({
+export const swarmObject = strict({
+  stack: text(
+    'INV008',
+    'letters, digits, inner hyphens and underscores, 1 to 63 of them',
+    swarmName,
+    {
+      description: 'Name of the Swarm stack of the Control Plane.',
+      examples: ['control-plane'],
+    },
+  ).default('control-plane'),
+  stackFile: orNull(
+    path({
       description: 'Path of the stack file on the recovery host; needed to build Swarm anew.',
       examples: ['/root/control-plane.yaml'],
-    })
-      .nullable()
-      .default(null),
-  })
+    }),
+  ),
+})
   .prefault({})
   .meta({
     description: 'The Docker Swarm stack that runs the Control Plane.',
@@ -333,31 +343,30 @@ const accountName = (what: string, example: string) =>
   });
 
 /** The snapshot to restore, as written in the text. */
-export const snapshotObject = z
-  .strictObject({
-    source: z
-      .enum(['freshest', 'salvage', 'saved', 'raw'])
-      .default('freshest')
-      .meta({
-        description:
-          'freshest: salvage, and the saved snapshot at path if given, the larger revision wins; ' +
-          'salvage: the own data of the recovery host; saved: a file of "etcdctl snapshot save"; ' +
-          'raw: a copy of member/snap/db, which carries no hash.',
-        examples: ['freshest'],
-      }),
-    path: path({
+export const snapshotObject = strict({
+  source: z
+    .enum(['freshest', 'salvage', 'saved', 'raw'])
+    .default('freshest')
+    .meta({
+      description:
+        'freshest: salvage, and the saved snapshot at path if given, the larger revision wins; ' +
+        'salvage: the own data of the recovery host; saved: a file of "etcdctl snapshot save"; ' +
+        'raw: a copy of member/snap/db, which carries no hash.',
+      examples: ['freshest'],
+    }),
+  path: orNull(
+    path({
       description: 'Path of the snapshot on the recovery host; required by saved and raw.',
       examples: ['/var/backups/etcd snapshot.db'],
-    })
-      .nullable()
-      .default(null),
-    sha256: text('INV011', '64 lower-case hexadecimal digits', hex64, {
+    }),
+  ),
+  sha256: orNull(
+    text('INV011', '64 lower-case hexadecimal digits', hex64, {
       description: 'SHA-256 the file at path must have.',
       examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
-    })
-      .nullable()
-      .default(null),
-  })
+    }),
+  ),
+})
   .prefault({})
   .meta({
     description: 'The snapshot to restore (guide 1.1, 1.2, 2.3).',
@@ -365,148 +374,142 @@ export const snapshotObject = z
   });
 
 /** The recovery, as written in the text. */
-export const recoveryObject = z
-  .strictObject({
-    host: text('INV008', 'lower-case letters, digits and inner hyphens, 1 to 63 of them', hostId, {
+export const recoveryObject = strict({
+  host: orNull(
+    text('INV008', 'lower-case letters, digits and inner hyphens, 1 to 63 of them', hostId, {
       description:
         'Id of the server host to restore; null: the first that is alive, or, before an ' +
         'incident, one bundle for each server host.',
       examples: ['host-1'],
+    }),
+  ),
+  snapshot: snapshotObject,
+  revisionBump: z
+    .union([z.int().min(1).max(1_000_000_000_000), z.literal('none')], {
+      error: 'a whole number from 1 to 1000000000000, or "none"',
     })
-      .nullable()
-      .default(null),
-    snapshot: snapshotObject,
-    revisionBump: z
-      .union([z.int().min(1).max(1_000_000_000_000), z.literal('none')], {
-        error: 'a whole number from 1 to 1000000000000, or "none"',
-      })
-      .default(1_000_000_000)
-      .meta({
-        description:
-          'Added to every revision at the restore, so that no watcher sees one go backwards ' +
-          '(guide 2.3); "none" leaves revisions as they are.',
-        examples: [1_000_000_000, 'none'],
-        'x-unit': 'revisions',
-      }),
-    rewriteMembership: z
-      .enum(['loopback', 'skip'])
-      .default('loopback')
-      .meta({
-        description: 'Guide 3.2 a: prove the restored member on loopback ports, or skip it.',
-        examples: ['loopback'],
-      }),
-    tokenWindow: z
-      .int()
-      .min(0)
-      .max(600)
-      .default(12)
-      .meta({
-        description:
-          'Guide 3.2 b: how long clients that survived are made to log in anew; 0 is none, and ' +
-          'every surviving database and client must then be restarted by hand.',
-        examples: [12],
-        'x-unit': 'seconds',
-      }),
-    rejoin: z
-      .enum(['evidence', 'guide'])
-      .default('evidence')
-      .meta({
-        description:
-          'evidence: hosts with disk, record and credentials are reattached; guide: every server ' +
-          'host is removed and joined again, out of all its databases.',
-        examples: ['evidence'],
-      }),
-    restart: z
-      .enum(['rolling', 'all-at-once', 'none'])
-      .default('rolling')
-      .meta({ description: 'Restart of phase 8 (guide 8.1).', examples: ['rolling'] }),
-    owner: z
-      .union(
-        [
-          z.literal('reference'),
-          z.strictObject({
-            user: accountName('user', 'root'),
-            group: accountName('group', 'root'),
-          }),
-        ],
-        { error: '"reference", or an object with user and group' },
-      )
-      .default('reference')
-      .meta({
-        description: 'Owner of the restored directory: that of the old one, or a named one.',
-        examples: ['reference', { user: 'root', group: 'root' }],
-      }),
-    deadlines: z
-      .strictObject({
-        stop: deadline('containers, ports and database holders to go', 60),
-        swarm: deadline('Swarm to have a leader or a node to be ready', 120),
-        etcd: deadline('an etcd started by a script to answer', 60),
-        api: deadline('the Control Plane API to answer', 180),
-        fresh: deadline('a host or instance to show a fresh status', 90),
-        task: deadline('a Control Plane task to complete', 600),
-        join: deadline('a member to be joined and voting', 600),
-      })
-      .prefault({})
-      .meta({
-        description: 'Deadlines of the bounded waits.',
-        examples: [{ stop: 60, task: 600 }],
-        'x-unit': 'seconds',
-      }),
-    tools: z
-      .strictObject({
-        directory: text(
-          'INV010',
-          `${pathRule}, and without a colon`,
-          searchPath,
-          {
-            description: 'Directory of etcd, etcdctl and etcdutl 3.6 on the hosts; null: by PATH.',
-            examples: ['/opt/etcd-3.6'],
-          },
-          (value) => value.length <= 1024 && searchPath.test(value),
-        )
-          .nullable()
-          .default(null),
-      })
-      .prefault({})
-      .meta({
-        description: 'The etcd tools on the hosts.',
-        examples: [{ directory: '/opt/etcd-3.6' }],
-      }),
+    .default(1_000_000_000)
+    .meta({
+      description:
+        'Added to every revision at the restore, so that no watcher sees one go backwards ' +
+        '(guide 2.3); "none" leaves revisions as they are.',
+      examples: [1_000_000_000, 'none'],
+      'x-unit': 'revisions',
+    }),
+  rewriteMembership: z
+    .enum(['loopback', 'skip'])
+    .default('loopback')
+    .meta({
+      description: 'Guide 3.2 a: prove the restored member on loopback ports, or skip it.',
+      examples: ['loopback'],
+    }),
+  tokenWindow: z
+    .int()
+    .min(0)
+    .max(600)
+    .default(12)
+    .meta({
+      description:
+        'Guide 3.2 b: how long clients that survived are made to log in anew; 0 is none, and ' +
+        'every surviving database and client must then be restarted by hand.',
+      examples: [12],
+      'x-unit': 'seconds',
+    }),
+  rejoin: z
+    .enum(['evidence', 'guide'])
+    .default('evidence')
+    .meta({
+      description:
+        'evidence: hosts with disk, record and credentials are reattached; guide: every server ' +
+        'host is removed and joined again, out of all its databases.',
+      examples: ['evidence'],
+    }),
+  restart: z
+    .enum(['rolling', 'all-at-once', 'none'])
+    .default('rolling')
+    .meta({ description: 'Restart of phase 8 (guide 8.1).', examples: ['rolling'] }),
+  owner: z
+    .union(
+      [
+        z.literal('reference'),
+        strict({
+          user: accountName('user', 'root'),
+          group: accountName('group', 'root'),
+        }),
+      ],
+      { error: '"reference", or an object with user and group' },
+    )
+    .default('reference')
+    .meta({
+      description: 'Owner of the restored directory: that of the old one, or a named one.',
+      examples: ['reference', { user: 'root', group: 'root' }],
+    }),
+  deadlines: strict({
+    stop: deadline('containers, ports and database holders to go', 60),
+    swarm: deadline('Swarm to have a leader or a node to be ready', 120),
+    etcd: deadline('an etcd started by a script to answer', 60),
+    api: deadline('the Control Plane API to answer', 180),
+    fresh: deadline('a host or instance to show a fresh status', 90),
+    task: deadline('a Control Plane task to complete', 600),
+    join: deadline('a member to be joined and voting', 600),
   })
+    .prefault({})
+    .meta({
+      description: 'Deadlines of the bounded waits.',
+      examples: [{ stop: 60, task: 600 }],
+      'x-unit': 'seconds',
+    }),
+  tools: strict({
+    directory: orNull(
+      text(
+        'INV010',
+        `${pathRule}, and without a colon`,
+        searchPath,
+        {
+          description: 'Directory of etcd, etcdctl and etcdutl 3.6 on the hosts; null: by PATH.',
+          examples: ['/opt/etcd-3.6'],
+        },
+        (value) => value.length <= 1024 && searchPath.test(value),
+      ),
+    ),
+  })
+    .prefault({})
+    .meta({
+      description: 'The etcd tools on the hosts.',
+      examples: [{ directory: '/opt/etcd-3.6' }],
+    }),
+})
   .prefault({})
   .meta({ description: 'The choices of the recovery.', examples: [{ host: 'host-1' }] });
 
 /** The whole text. */
-export const inventoryObject = z
-  .strictObject({
-    $schema: z
-      .string()
-      .optional()
-      .meta({
-        description: 'Address of the JSON Schema, for editors; not read.',
-        default: '',
-        examples: ['./inventory.schema.json'],
-      }),
-    cluster: text('INV008', 'lower-case letters, digits and inner hyphens, 1 to 40 of them', name, {
-      description: 'Name of the cluster; names backups, locks and logs on the hosts.',
-      examples: ['production-eu'],
+export const inventoryObject = strict({
+  $schema: z
+    .string()
+    .optional()
+    .meta({
+      description: 'Address of the JSON Schema, for editors; not read.',
+      examples: ['./inventory.schema.json'],
     }),
-    notes,
-    swarm: swarmObject,
-    api: apiObject,
-    hosts: z
-      .array(hostObject)
-      .min(1)
-      .meta({
-        description: 'Every host of the cluster, server and client, alive and lost.',
-        examples: [[{ id: 'host-1', addresses: ['10.0.0.1'], mode: 'server' }]],
-      }),
-    recovery: recoveryObject,
-  })
-  .meta({
-    title: 'Inventory of a pgEdge Control Plane cluster',
-    description: 'What "plan compile" turns into a recovery bundle.',
-  });
+  cluster: text('INV008', 'lower-case letters, digits and inner hyphens, 1 to 40 of them', name, {
+    description: 'Name of the cluster; names backups, locks and logs on the hosts.',
+    examples: ['production-eu'],
+  }),
+  notes,
+  swarm: swarmObject,
+  api: apiObject,
+  hosts: z
+    .array(hostObject)
+    .min(1)
+    .meta({
+      description: 'Every host of the cluster, server and client, alive and lost.',
+      examples: [[{ id: 'host-1', addresses: ['10.0.0.1'], mode: 'server' }]],
+    }),
+  recovery: recoveryObject,
+}).meta({
+  title: 'Inventory of a pgEdge Control Plane cluster',
+  description: 'What "plan compile" turns into a recovery bundle.',
+});
 
 /** A host as zod returns it: defaults filled, service possibly null. */
 export type HostText = z.output<typeof hostObject>;

@@ -1,0 +1,108 @@
+// Turns what is wrong into a Diagnostic, and a Diagnostic into lines for people or data for machines.
+
+import { type Code, codes, type Severity } from './codes.ts';
+
+/** A place in a text; both count from 1, columns in UTF-16 units as editors do. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One finding. Line and column are both null where no place in the file is meant. */
+export interface Diagnostic {
+  readonly code: Code;
+  readonly severity: Severity;
+  readonly file: string;
+  readonly line: number | null;
+  readonly column: number | null;
+  /** What is wrong, in one line. */
+  readonly what: string;
+  /** Why that is a problem. */
+  readonly why: string;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+/** A finding of the catalogue's severity, at a place in a file or (null) about it as a whole. */
+export function diagnostic(
+  code: Code,
+  at: { readonly file: string; readonly position: Position | null },
+  words: Pick<Diagnostic, 'what' | 'why' | 'remedy'>,
+): Diagnostic {
+  return {
+    code,
+    severity: codes[code].severity,
+    file: at.file,
+    line: at.position?.line ?? null,
+    column: at.position?.column ?? null,
+    what: words.what,
+    why: words.why,
+    remedy: words.remedy,
+  };
+}
+
+/** Whether any of them makes the answer "no". */
+export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some(({ severity }) => severity === 'error');
+}
+
+/** The same findings in the order of their places, each said once. */
+export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const said = new Map(diagnostics.map((each) => [JSON.stringify(each), each]));
+  return [...said.values()].sort(
+    (a, b) =>
+      compare(a.file, b.file) ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      (a.column ?? 0) - (b.column ?? 0) ||
+      compare(a.code, b.code) ||
+      compare(a.what, b.what),
+  );
+}
+
+/**
+ * The text form: `file:line:column error CODE what`, then why and what to do, indented.
+ * Every line ends in a line feed. Control characters of the input are shown, never passed on.
+ */
+export function formatDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  options: { readonly colour: boolean },
+): string {
+  return diagnostics.map((each) => format(each, options.colour)).join('');
+}
+
+/** The JSON form: the diagnostics as they are, one array, ending in a line feed. */
+export function diagnosticsJson(diagnostics: readonly Diagnostic[]): string {
+  return `${JSON.stringify(diagnostics, null, 2)}\n`;
+}
+
+function format(given: Diagnostic, colour: boolean): string {
+  const place = given.line === null ? given.file : `${given.file}:${given.line}:${given.column}`;
+  const paint = (style: keyof typeof styles, text: string) =>
+    colour ? `${styles[style]}${text}${styles.plain}` : text;
+  return [
+    `${paint('strong', visible(place))} ${paint(given.severity, given.severity)} ` +
+      `${given.code} ${visible(given.what)}`,
+    `  why: ${visible(given.why)}`,
+    `  do:  ${visible(given.remedy)}`,
+    '',
+  ].join('\n');
+}
+
+const styles = {
+  strong: '\u001b[1m',
+  error: '\u001b[31m',
+  warning: '\u001b[33m',
+  plain: '\u001b[0m',
+} as const;
+
+// What a person wrote is quoted in messages; a terminal must not obey it.
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
+    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

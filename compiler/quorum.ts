@@ -1,0 +1,107 @@
+// Turns the hosts of an inventory into the quorum arithmetic, its verdict, and the recovery host.
+
+import { compareHosts, type Host, type Inventory } from './inventory/schema.ts';
+
+/** What the arithmetic needs to know about a host. */
+export type Voter = Pick<Host, 'id' | 'mode' | 'state'>;
+
+/** The arithmetic over server hosts; ids in natural order. */
+export interface Quorum {
+  readonly servers: readonly string[];
+  /** Server hosts in any state but alive. */
+  readonly lost: readonly string[];
+  readonly alive: readonly string[];
+  /** floor(N/2)+1: votes needed to write, and after a recovery the target for redundancy. */
+  readonly threshold: number;
+  /** Lost when alive < threshold; unknown before an incident, when no state is declared. */
+  readonly verdict: 'lost' | 'kept' | 'unknown';
+  /** Such as `N=5, quorum 3; lost 3, alive 2 < 3: lost`. */
+  readonly words: string;
+}
+
+/** A recovery host, and why it is that one. */
+export interface RecoveryChoice {
+  readonly host: string;
+  readonly because: string;
+}
+
+/** Votes needed of so many members: floor(N/2)+1 (guide 5.1). */
+export function threshold(members: number): number {
+  return Math.floor(members / 2) + 1;
+}
+
+/** Whether the inventory says what became of its hosts; if not, it is from before an incident. */
+export function isDeclared(inventory: { readonly hosts: readonly Voter[] }): boolean {
+  return inventory.hosts.some(({ state }) => state !== null);
+}
+
+/** The arithmetic for an inventory. Client hosts do not count. */
+export function assess(inventory: { readonly hosts: readonly Voter[] }): Quorum {
+  const servers = sorted(inventory.hosts).filter(({ mode }) => mode === 'server');
+  const alive = servers.filter(isAlive);
+  const lost = servers.filter((host) => !isAlive(host));
+  const votes = threshold(servers.length);
+  const sum = `N=${servers.length}, quorum ${votes}`;
+  const facts = { servers: ids(servers), lost: ids(lost), alive: ids(alive), threshold: votes };
+  if (!isDeclared(inventory)) {
+    const words = `${sum}; no losses declared, lost with ${servers.length - votes + 1} or more`;
+    return { ...facts, verdict: 'unknown', words };
+  }
+  const verdict = alive.length < votes ? 'lost' : 'kept';
+  const relation = verdict === 'lost' ? '<' : '>=';
+  const words = `${sum}; lost ${lost.length}, alive ${alive.length} ${relation} ${votes}: ${verdict}`;
+  return { ...facts, verdict, words };
+}
+
+/**
+ * The recovery host (guide 2.1): the one named, else the first server host that is alive, else the
+ * first that was replaced by a new machine; ids in natural order. Null where there is none.
+ */
+export function chooseRecovery(
+  inventory: { readonly hosts: readonly Voter[] } & {
+    readonly recovery: Pick<Inventory['recovery'], 'host'>;
+  },
+): RecoveryChoice | null {
+  const named = inventory.recovery.host;
+  if (named !== null) return { host: named, because: 'named in the inventory' };
+  const servers = sorted(inventory.hosts).filter(({ mode }) => mode === 'server');
+  const alive = servers.find(isAlive);
+  if (alive !== undefined) {
+    return { host: alive.id, because: 'the first server host that is alive, in the order of ids' };
+  }
+  const replaced = servers.find(({ state }) => state === 'replaced');
+  if (replaced === undefined) return null;
+  return {
+    host: replaced.id,
+    because: 'no server host is alive; the first that a new machine replaces, in the order of ids',
+  };
+}
+
+/**
+ * The recovery hosts to make a bundle for: the chosen one where losses are declared; before an
+ * incident every server host, or the one named.
+ */
+export function recoveryCandidates(
+  inventory: Pick<Inventory, 'hosts' | 'recovery'>,
+): readonly RecoveryChoice[] {
+  if (isDeclared(inventory) || inventory.recovery.host !== null) {
+    const choice = chooseRecovery(inventory);
+    return choice === null ? [] : [choice];
+  }
+  return assess(inventory).servers.map((host) => ({
+    host,
+    because: 'one of the server hosts; which one is decided at the incident',
+  }));
+}
+
+function isAlive({ state }: Voter): boolean {
+  return state === null || state === 'alive';
+}
+
+function sorted(hosts: readonly Voter[]): readonly Voter[] {
+  return [...hosts].sort(compareHosts);
+}
+
+function ids(hosts: readonly Voter[]): readonly string[] {
+  return hosts.map(({ id }) => id);
+}
