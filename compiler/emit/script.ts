@@ -1,0 +1,272 @@
+// Plan + turn -> one standalone bash script. Pure: the same plan gives the same bytes.
+
+import { createHash } from 'node:crypto';
+import type { Fact, Host, HostId, Plan, Step, Turn } from '../plan/ir.ts';
+import { callOf } from './calls.ts';
+import { render, type Templates } from './templates.ts';
+
+/** A file of the bundle. `mode` is octal, such as 0o755. */
+export interface EmittedFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly text: string;
+}
+
+/** A line of emitted bash is at most this long. */
+const width = 100;
+
+/** Commands every script uses, through the library. */
+const commonTools = [
+  'awk',
+  'curl',
+  'flock',
+  'getent',
+  'grep',
+  'hostname',
+  'jq',
+  'sed',
+  'stat',
+  'timeout',
+] as const;
+
+/** Emits the script of one turn. Throws where a template of a step is missing: our own bug. */
+export function emitScript(plan: Plan, turn: Turn, templates: Templates): EmittedFile {
+  const calls = turn.steps.map((step) => callOf(step));
+  const kinds = [...new Set(turn.steps.map((step) => step.kind))];
+  const functions = kinds.map((kind) => {
+    const text = templates.steps[kind];
+    if (text === undefined) throw new Error(`templates/steps/${kind}.sh is missing`);
+    return text;
+  });
+  const needs = externalNeeds(turn).map((fact) => ({
+    fact: fact.fact,
+    host: 'host' in fact ? fact.host : '',
+    script: yieldedBy(plan, turn, fact),
+  }));
+  const tools = [...new Set([...commonTools, ...calls.flatMap((call) => call.tools)])].sort();
+  const options = [...new Set(calls.flatMap((call) => call.options))].sort();
+  const body = [...functions, templates.library].join('\n');
+  const values = valuesOf(plan, turn, tools, options).filter(({ name }) => mentions(body, name));
+  const digest = createHash('sha256')
+    .update(JSON.stringify([turn, values, needs, functions, templates.library, templates.script]))
+    .digest('hex');
+  const view = {
+    manual: manualOf(plan, turn, needs, digest),
+    values,
+    needs,
+    steps: turn.steps.map((step, index) => {
+      const { name, args } = calls[index] ?? callOf(step);
+      const inline = `  ${name} ${args.map((arg) => `'${arg}'`).join(' ')}`;
+      return {
+        guide: step.guide,
+        title: step.title,
+        comment: wrap(step.reason, width - 4),
+        name,
+        args,
+        between: inline.length <= width ? ' ' : ' \\\n    ',
+      };
+    }),
+    next: turn.next,
+    nextBetween: ' \\\n    ',
+    functions,
+    library: templates.library,
+  };
+  return { path: turn.path, mode: 0o755, text: render(templates.script, view) };
+}
+
+type Value =
+  | { readonly name: string; readonly list: false; readonly text: string }
+  | {
+      readonly name: string;
+      readonly list: true;
+      readonly items: readonly { readonly before: string; readonly text: string }[];
+      readonly after: string;
+    };
+
+/** All values a script may read, in one fixed order. */
+function valuesOf(
+  plan: Plan,
+  turn: Turn,
+  tools: readonly string[],
+  options: readonly string[],
+): readonly Value[] {
+  const host = hostOf(plan, turn.host);
+  const recovery = hostOf(plan, plan.recovery.host);
+  const { api, stack, hosts, name } = plan.cluster;
+  const { deadlines } = plan.recovery;
+  const tls =
+    api.scheme === 'https'
+      ? ['--cacert', api.caCert, '--cert', api.clientCert, '--key', api.clientKey]
+      : [];
+  return [
+    one('CLUSTER', name),
+    one('PLAN', plan.name),
+    one('SCRIPT', turn.path),
+    one('HOST', host.id),
+    many('HOST_ADDRESSES', host.addresses),
+    one('MACHINE_ID', host.machineId ?? ''),
+    one('DATA_DIR', host.dataDirectory),
+    one('SERVICE', host.service),
+    one('API', apiUrl(plan, host)),
+    one('API_PORT', String(host.ports.api)),
+    one('CLIENT_PORT', String(host.ports.etcdClient)),
+    one('PEER_PORT', String(host.ports.etcdPeer)),
+    one('CLIENT_URL', etcdUrl(host, host.ports.etcdClient)),
+    one('PEER_URL', etcdUrl(host, host.ports.etcdPeer)),
+    one('RECOVERY_HOST', recovery.id),
+    one('RECOVERY_API', apiUrl(plan, recovery)),
+    one('RECOVERY_ENDPOINT', etcdUrl(recovery, recovery.ports.etcdClient)),
+    one('RECOVERY_SERVICE', recovery.service),
+    many(
+      'SERVERS',
+      hosts.filter((other) => other.mode === 'server').map((other) => other.id),
+    ),
+    one('STACK', stack),
+    many('API_TLS', tls),
+    one('CLUSTER_TOKEN', `${plan.name}-${plan.inventory.slice(0, 12)}`),
+    one('TOOLS_DIR', plan.recovery.toolsDirectory ?? ''),
+    many('TOOLS', tools),
+    many('OPTIONS', options),
+    one('DEADLINE_STOP', String(deadlines.stop)),
+    one('DEADLINE_SWARM', String(deadlines.swarm)),
+    one('DEADLINE_ETCD', String(deadlines.etcd)),
+    one('DEADLINE_API', String(deadlines.api)),
+    one('DEADLINE_FRESH', String(deadlines.fresh)),
+    one('DEADLINE_TASK', String(deadlines.task)),
+    one('DEADLINE_JOIN', String(deadlines.join)),
+  ];
+}
+
+function one(name: string, text: string): Value {
+  return { name, list: false, text };
+}
+
+function many(name: string, items: readonly string[]): Value {
+  const inline = `readonly -a ${name}=(${items.map((item) => `'${item}'`).join(' ')})`;
+  const fits = inline.length <= width;
+  return {
+    name,
+    list: true,
+    items: items.map((text, index) => ({ before: fits ? (index ? ' ' : '') : '\n  ', text })),
+    after: fits ? '' : '\n',
+  };
+}
+
+/** `http://10.0.0.1:3000`; an IPv6 address in brackets. */
+export function apiUrl(plan: Plan, host: Host): string {
+  return `${plan.cluster.api.scheme}://${bracketed(host.addresses[0])}:${host.ports.api}`;
+}
+
+/** `https://10.0.0.1:2379`: etcd always speaks TLS here. */
+export function etcdUrl(host: Host, port: number): string {
+  return `https://${bracketed(host.addresses[0])}:${port}`;
+}
+
+/** An address as it stands in a URL. */
+export function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+/** The host of that id. Throws where the plan does not know it: our own bug. */
+export function hostOf(plan: Plan, id: HostId): Host {
+  const host = plan.cluster.hosts.find((candidate) => candidate.id === id);
+  if (host === undefined) throw new Error(`the plan has no host ${id}`);
+  return host;
+}
+
+/** A fact as a key: `service-stopped(host-2)`. */
+export function factKey(fact: Fact): string {
+  return 'host' in fact ? `${fact.fact}(${fact.host})` : fact.fact;
+}
+
+/** What a turn needs that no earlier step of its own yields: probed before its first step. */
+function externalNeeds(turn: Turn): readonly Fact[] {
+  const yielded = new Set<string>();
+  const needs = new Map<string, Fact>();
+  for (const step of turn.steps) {
+    for (const fact of step.needs) {
+      if (!yielded.has(factKey(fact))) needs.set(factKey(fact), fact);
+    }
+    for (const fact of step.yields) yielded.add(factKey(fact));
+  }
+  return [...needs.values()];
+}
+
+/** The script that brings a fact about: of the expected way if one does, else of another. */
+function yieldedBy(plan: Plan, turn: Turn, fact: Fact): string {
+  const turns = plan.phases
+    .flatMap((phase) => phase.turns)
+    .filter((other) => other.path !== turn.path)
+    .filter((other) =>
+      other.steps.some((step) => step.yields.some((one) => factKey(one) === factKey(fact))),
+    );
+  const found = turns.find((other) => other.when === 'always') ?? turns[0];
+  if (found === undefined) throw new Error(`${turn.path}: nothing yields ${factKey(fact)}`);
+  return found.path;
+}
+
+/** The header, which is also the first half of --help. Each line starts with a space, or is empty. */
+function manualOf(
+  plan: Plan,
+  turn: Turn,
+  needs: readonly { readonly script: string }[],
+  digest: string,
+): readonly string[] {
+  const host = hostOf(plan, turn.host);
+  const before = [...new Set(needs.map((need) => need.script))].sort();
+  const guide = [...new Set(turn.steps.map((step) => step.guide))].join(' ');
+  const field = (name: string, text: string) => {
+    const [first = '', ...rest] = wrap(text, width - 14);
+    return [`   ${name.padEnd(9)} ${first}`, ...rest.map((line) => `${' '.repeat(13)}${line}`)];
+  };
+  return [
+    ` ${turn.path}: ${turn.title}`,
+    '',
+    ...wrap(
+      `Plan ${plan.name} of cluster ${plan.cluster.name}, recovery from total quorum loss. ` +
+        'Without options it looks and changes nothing; --apply acts. Generated: change the ' +
+        'inventory or the templates and compile again.',
+      width - 2,
+    ).map((line) => ` ${line}`),
+    '',
+    ...field('where', `${host.id} (${host.addresses.join(', ')}), as root`),
+    ...field('why', turn.reason),
+    ...field('guide', guide),
+    ...(before.length > 0 ? field('after', before.join(', ')) : []),
+    ...effects(turn.steps).flatMap(([name, text]) => field(name, text)),
+    ...turn.omits.flatMap((omit) => field('left out', `guide ${omit.guide}: ${omit.because}`)),
+    ...field('inputs', `sha256:${digest}`),
+  ];
+}
+
+/** What the turn changes and what it sets aside or overwrites, by the titles of its steps. */
+function effects(steps: readonly Step[]): readonly (readonly [string, string])[] {
+  const titles = (effect: Step['effect']) =>
+    steps.filter((step) => step.effect === effect).map((step) => `${step.guide} ${step.title}`);
+  return (
+    [
+      ['changes', titles('changes').join('; ')],
+      ['destroys', titles('destroys').join('; ')],
+    ] as const
+  ).filter(([, text]) => text !== '');
+}
+
+/** Whether bash text reads a variable: `${NAME}`, `${NAME[@]}`, `${#NAME[@]}` and the like. */
+function mentions(text: string, name: string): boolean {
+  return new RegExp(`\\$\\{[#!]?${name}\\b`).test(text);
+}
+
+/** Words in lines of at most `columns`. */
+function wrap(text: string, columns: number): readonly string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
