@@ -204,7 +204,8 @@ const notes = orNull(
   ),
 );
 
-const ports = strict({
+/** The ports of a host, as written in the text. */
+export const portsObject = strict({
   api: port('the Control Plane API', 3000),
   etcdClient: port('the embedded etcd for clients', 2379),
   etcdPeer: port('the embedded etcd for other members', 2380),
@@ -254,7 +255,7 @@ export const hostObject = strict({
     },
     (value) => value.length <= 1024 && deepPath.test(value),
   ).default('/data/pgedge/control-plane'),
-  ports,
+  ports: portsObject,
   service: orNull(
     text('INV008', 'letters, digits, inner hyphens and underscores, 1 to 63 of them', swarmName, {
       description: 'Swarm service of the Control Plane on this host; null: <stack>_<id>.',
