@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// errNotFound says that a key holds nothing.
+var errNotFound = errors.New("key not found")
+
+// encode turns a value into what the real program keeps under a key: gzipped JSON.
+func encode(value any) (string, error) {
+	var buffer bytes.Buffer
+	writer := gzip.NewWriter(&buffer)
+	if err := json.NewEncoder(writer).Encode(value); err != nil {
+		return "", err
+	}
+	if err := writer.Close(); err != nil {
+		return "", err
+	}
+	return buffer.String(), nil
+}
+
+func decode(raw []byte, value any) error {
+	var reader io.Reader = bytes.NewReader(raw)
+	zipped, err := gzip.NewReader(reader)
+	if err == nil {
+		reader = zipped
+	} else if errors.Is(err, gzip.ErrHeader) {
+		reader = bytes.NewReader(raw)
+	} else {
+		return err
+	}
+	return json.NewDecoder(reader).Decode(value)
+}
+
+// put writes value under key. ctx decides how long it may wait; without a deadline, for ever.
+func put(ctx context.Context, client *clientv3.Client, key string, value any) error {
+	encoded, err := encode(value)
+	if err != nil {
+		return err
+	}
+	if _, err := client.Put(ctx, key, encoded); err != nil {
+		return fmt.Errorf("failed to put %q: %w", key, err)
+	}
+	return nil
+}
+
+// create writes value under key if it holds nothing, and tells whether it did.
+func create(ctx context.Context, client *clientv3.Client, key string, value any) (bool, error) {
+	encoded, err := encode(value)
+	if err != nil {
+		return false, err
+	}
+	answer, err := client.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
+		Then(clientv3.OpPut(key, encoded)).
+		Commit()
+	if err != nil {
+		return false, fmt.Errorf("failed to create %q: %w", key, err)
+	}
+	return answer.Succeeded, nil
+}
+
+// get reads the value under key; errNotFound if there is none.
+func get[T any](ctx context.Context, client *clientv3.Client, key string) (T, error) {
+	var value T
+	answer, err := client.Get(ctx, key)
+	if err != nil {
+		return value, fmt.Errorf("failed to get %q: %w", key, err)
+	}
+	if len(answer.Kvs) == 0 {
+		return value, fmt.Errorf("%q: %w", key, errNotFound)
+	}
+	if err := decode(answer.Kvs[0].Value, &value); err != nil {
+		return value, fmt.Errorf("failed to decode %q: %w", key, err)
+	}
+	return value, nil
+}
+
+// getAll reads every value below prefix, in the order of keys, or backwards if descending.
+func getAll[T any](
+	ctx context.Context, client *clientv3.Client, prefix string, descending bool,
+) ([]T, error) {
+	order := clientv3.SortAscend
+	if descending {
+		order = clientv3.SortDescend
+	}
+	answer, err := client.Get(ctx, prefix, clientv3.WithPrefix(),
+		clientv3.WithSort(clientv3.SortByKey, order))
+	if err != nil {
+		return nil, fmt.Errorf("failed to get %q: %w", prefix, err)
+	}
+	values := make([]T, len(answer.Kvs))
+	for i, pair := range answer.Kvs {
+		if err := decode(pair.Value, &values[i]); err != nil {
+			return nil, fmt.Errorf("failed to decode %q: %w", pair.Key, err)
+		}
+	}
+	return values, nil
+}
+
+func remove(
+	ctx context.Context, client *clientv3.Client, key string, options ...clientv3.OpOption,
+) error {
+	if _, err := client.Delete(ctx, key, options...); err != nil {
+		return fmt.Errorf("failed to delete %q: %w", key, err)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Task scopes and the states a task passes through.
+const (
+	scopeHost     = "host"
+	scopeDatabase = "database"
+
+	taskPending   = "pending"
+	taskRunning   = "running"
+	taskCompleted = "completed"
+	taskFailed    = "failed"
+	taskCanceling = "canceling"
+	taskCanceled  = "canceled"
+)
+
+// storedTask is a task's record; workflow is empty where a task cannot be cancelled.
+type storedTask struct {
+	Scope       string    `json:"scope"`
+	EntityID    string    `json:"entity_id"`
+	ParentID    string    `json:"parent_id,omitempty"`
+	DatabaseID  string    `json:"database_id,omitempty"`
+	HostID      string    `json:"host_id,omitempty"`
+	TaskID      string    `json:"task_id"`
+	CreatedAt   time.Time `json:"created_at"`
+	CompletedAt time.Time `json:"completed_at"`
+	Type        string    `json:"type"`
+	Workflow    string    `json:"workflow_id,omitempty"`
+	Status      string    `json:"status"`
+	Error       string    `json:"error,omitempty"`
+}
+
+func taskPrefix(scope, entity string) string { return "/tasks_v2/" + scope + "/" + entity + "/" }
+
+func (t storedTask) key() string { return taskPrefix(t.Scope, t.EntityID) + t.TaskID }
+
+// newTask makes the record of a pending task.
+func newTask(scope, entity, kind, parent string) storedTask {
+	task := storedTask{
+		Scope: scope, EntityID: entity, ParentID: parent, TaskID: newTaskID(),
+		CreatedAt: time.Now(), Type: kind, Status: taskPending,
+	}
+	if scope == scopeHost {
+		task.HostID = entity
+	} else {
+		task.DatabaseID = entity
+	}
+	return task
+}
+
+// setTask moves a task on; a completed one stays as it is. Failure is told by cause.
+func (a *app) setTask(ctx context.Context, key, status string, cause error) error {
+	task, err := get[storedTask](ctx, a.node.client, key)
+	if err != nil {
+		return err
+	}
+	switch task.Status {
+	case taskCompleted, taskFailed, taskCanceled:
+		return nil
+	}
+	task.Status = status
+	if cause != nil {
+		task.Error = cause.Error()
+	}
+	switch status {
+	case taskCompleted, taskFailed, taskCanceled:
+		task.CompletedAt = time.Now()
+	}
+	return put(ctx, a.node.client, key, task)
+}
+
+// getTask reads one task; errTaskNotFound if there is none of that id.
+func (a *app) getTask(ctx context.Context, scope, entity, id string) (storedTask, error) {
+	task, err := get[storedTask](ctx, a.node.client, taskPrefix(scope, entity)+id)
+	if errors.Is(err, errNotFound) {
+		return task, errTaskNotFound
+	}
+	return task, err
+}
+
+// describeTask is the API's form of a task; the older generation has no scope and entity.
+func (a *app) describeTask(task storedTask) map[string]any {
+	described := map[string]any{
+		"task_id":    task.TaskID,
+		"created_at": task.CreatedAt.Format(time.RFC3339),
+		"type":       task.Type,
+		"status":     task.Status,
+	}
+	optional := map[string]string{
+		"parent_id": task.ParentID, "database_id": task.DatabaseID, "host_id": task.HostID,
+		"error": task.Error,
+	}
+	if !a.settings.older {
+		optional["scope"], optional["entity_id"] = task.Scope, task.EntityID
+	}
+	for name, value := range optional {
+		if value != "" {
+			described[name] = value
+		}
+	}
+	if !task.CompletedAt.IsZero() {
+		described["completed_at"] = task.CompletedAt.Format(time.RFC3339)
+	}
+	return described
+}
