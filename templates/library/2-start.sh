@@ -11,6 +11,7 @@ start() {
   umask 077
   PATH="${TOOLS_DIR:+${TOOLS_DIR}:}${PATH}"
   PATH="${PATH}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+  clear_environment
   read_options "$@"
   refuse_xtrace
   require_root
@@ -32,6 +33,17 @@ start() {
     touch -- "${log}"
   fi
   say "${SCRIPT} on ${HOST}, plan ${PLAN}, incident ${incident}: ${mode}"
+}
+
+# etcd and its tools read flags from the environment too, and refuse to hear a thing twice.
+clear_environment() {
+  local name
+  for name in "${!ETCD_@}" "${!ETCDCTL_@}" "${!ETCDUTL_@}"; do
+    case "${name}" in
+      ETCD_DIR | ETCD_LIMITS | ETCD_SERVER_TLS | ETCDCTL_TLS) ;;
+      *) unset -v "${name}" ;;
+    esac
+  done
 }
 
 read_options() {

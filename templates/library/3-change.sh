@@ -13,16 +13,28 @@ mutate() {
 }
 
 # The command as a person would type it: docker_patiently is docker, repeated while Swarm is busy;
-# as_host is etcdctl with this host's own credentials in its environment.
+# as_host and as_kept are etcdctl with this host's own credentials in its environment; noted keeps
+# the command's words.
 shown_as() {
   local text
+  if [[ "$1" == 'noted' ]]; then
+    set -- "${@:3}"
+  fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
+    docker_kill) set -- docker kill "${@:2}" ;;
     as_host) set -- "${@:2}" ;;
+    as_kept) set -- "${@:3}" ;;
     *) ;;
   esac
   printf -v text '%q ' "$@"
   printf '%s\n' "${text% }"
+}
+
+# noted NAME COMMAND...: runs COMMAND; what it says goes to log/NAME.log. For mutate.
+noted() {
+  say "its words: ${STATE}/log/$1.log"
+  "${@:2}" >>"${STATE}/log/$1.log" 2>&1
 }
 
 # cannot_know WHAT: a probe that has no meaning before an earlier change has been made.
@@ -31,6 +43,7 @@ cannot_know() {
 }
 
 # wait_until SECONDS WANT WHAT PROBE...: repeats PROBE, which answers in a word, until it is WANT.
+# The word dead ends the wait at once.
 wait_until() {
   local limit="$1" want="$2" what="$3" seen='' began="${SECONDS}" told=0 spent=0
   shift 3
@@ -46,6 +59,8 @@ wait_until() {
     return
   fi
   until [[ "${seen}" == "${want}" ]]; do
+    [[ "${seen}" != 'dead' ]] || stop "${FAILED}" "it has ended before ${what}" "${want}" 'dead' \
+      "see why: ${diagnose:-docker ps}"
     spent=$((SECONDS - began))
     if ((spent >= limit)); then
       stop "${BUSY}" "waited ${spent} s in vain until ${what}" "${want}" "${seen}" \

@@ -1,16 +1,18 @@
 http_status='' # what api last got: three digits, or refused | timeout | failed
 
-# api METHOD URL [BODY_FILE [SECONDS]]: one request. The answer's body is in scratch/answer.
+# api METHOD URL [BODY_FILE [SECONDS]]: one request. The answer's body is in scratch/answer, its
+# headers in scratch/headers.
 # Reads may be repeated by their callers; POST and DELETE are looked after by a probe instead.
 api() {
   local method="$1" url="$2" body="${3:-}" limit="${4:-10}" status=0
-  local -a call=(curl --silent --show-error --globoff --connect-timeout 5 --max-time "${limit}"
-    --output "${scratch}/answer" --write-out '%{http_code}' --request "${method}"
-    "${API_TLS[@]}")
+  local -a call=(curl --silent --show-error --globoff --noproxy '*' --connect-timeout 5
+    --max-time "${limit}" --output "${scratch}/answer" --dump-header "${scratch}/headers"
+    --write-out '%{http_code}' --request "${method}" "${API_TLS[@]}")
   if [[ -n "${body}" ]]; then
     call+=(--header 'Content-Type: application/json' --data-binary "@${body}")
   fi
   : >"${scratch}/answer"
+  : >"${scratch}/headers"
   http_status=$("${call[@]}" -- "${url}" 2>"${scratch}/curl.err") || status=$?
   case "${status}" in
     0) ;;
@@ -85,11 +87,12 @@ host_word() {
       else "fresh" end' --arg id "$1" --argjson since "${since}"
 }
 
-# port_word ADDRESS PORT: open | closed | unreachable. Closed is a refusal by a machine that is up.
+# port_word ADDRESS PORT [SECONDS]: open | closed | unreachable. Closed is a refusal by a machine
+# that is up.
 port_word() {
   local status=0 text
   # shellcheck disable=SC2016  # the inner shell expands its own arguments
-  text=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$1" "$2" 2>&1) || status=$?
+  text=$(timeout "${3:-3}" bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$1" "$2" 2>&1) || status=$?
   if ((status == 0)); then
     printf 'open\n'
   elif [[ "${text}" == *'Connection refused'* ]]; then

@@ -3,7 +3,9 @@ readonly CONFIG="${DATA_DIR}/generated.config.json"
 readonly CERTIFICATES="${DATA_DIR}/certificates"
 readonly -a ETCDCTL_TLS=(--cacert "${CERTIFICATES}/ca.crt" --cert "${CERTIFICATES}/etcd-user.crt"
   --key "${CERTIFICATES}/etcd-user.key")
-readonly -a ETCD_SERVER_TLS=(--client-cert-auth --trusted-ca-file "${CERTIFICATES}/ca.crt"
+# As the Control Plane has it: the trusted CA alone makes a client certificate necessary; with
+# --client-cert-auth its name would count as a login.
+readonly -a ETCD_SERVER_TLS=(--trusted-ca-file "${CERTIFICATES}/ca.crt"
   --cert-file "${CERTIFICATES}/etcd-server.crt" --key-file "${CERTIFICATES}/etcd-server.key"
   --peer-client-cert-auth --peer-trusted-ca-file "${CERTIFICATES}/ca.crt"
   --peer-cert-file "${CERTIFICATES}/etcd-server.crt"
@@ -25,12 +27,29 @@ etcdctl_at() {
     "${@:2}"
 }
 
-# members ENDPOINT: the member list, one line each: id|status|name|peer URLs|learner. Status is
-# started or unstarted; ids are hex and may have fewer than 16 digits.
+# members ENDPOINT: the member list as member_lines gives it.
 members() {
   local text
   text=$(etcdctl_at "$1" member list -w simple)
-  sed -E 's/^ +//; s/, /|/g' <<<"${text}" | awk -F '|' '{ print $1 "|" $2 "|" $3 "|" $4 "|" $NF }'
+  member_lines <<<"${text}"
+}
+
+# member_lines: `member list -w simple` on standard input, one line each: id|status|name|peer
+# URLs|learner. Status is started or unstarted; ids are hex and may have fewer than 16 digits.
+member_lines() {
+  sed -E 's/^ +//; s/, /|/g' | awk -F '|' 'NF > 1 { print $1 "|" $2 "|" $3 "|" $4 "|" $NF }'
+}
+
+# pick_member HOST PEER_URL: of such lines, those of that host.
+pick_member() {
+  awk -F '|' -v host="$1" -v peer="$2" \
+    '$3 == host || index("," $4 ",", "," peer ",") > 0'
+}
+
+# member_state: of a host's lines, voter | learner | unstarted | absent.
+member_state() {
+  awk -F '|' '{ word = ($2 != "started") ? "unstarted" : ($5 == "true") ? "learner" : "voter" }
+    END { print (word == "" ? "absent" : word) }'
 }
 
 # voters ENDPOINT: how many started voting members the member list has.
@@ -44,11 +63,7 @@ voters() {
 member_word() {
   local list
   list=$(members "$1")
-  awk -F '|' -v host="$2" -v peer="$3" '
-    $3 == host || $4 == peer {
-      word = ($2 != "started") ? "unstarted" : ($5 == "true") ? "learner" : "voter"
-    }
-    END { print (word == "" ? "absent" : word) }' <<<"${list}"
+  pick_member "$2" "$3" <<<"${list}" | member_state
 }
 
 # tool_minor TOOL: the release's first two numbers, as 3.6. etcd and etcdutl of 3.7 or newer make

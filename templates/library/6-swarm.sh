@@ -32,6 +32,12 @@ docker_patiently() {
   done
 }
 
+# docker_kill CONTAINER: one that is gone in the meantime is no failure.
+docker_kill() {
+  docker kill -- "$1" >/dev/null 2>"${scratch}/docker.err" \
+    || say "docker: $(<"${scratch}/docker.err")"
+}
+
 # service_scale SERVICE: the number of replicas wanted, or absent.
 service_scale() {
   local text status=0
@@ -69,4 +75,23 @@ node_of() {
 # own_node: this machine's Swarm node id.
 own_node() {
   docker info --format '{{.Swarm.NodeID}}'
+}
+
+# engine METHOD PATH BODY_FILE SECONDS: one request to this machine's Docker engine, for the calls
+# whose command line would carry a secret. Sets http_status and scratch/answer as api does.
+engine() {
+  local socket='/var/run/docker.sock' status=0
+  if [[ "${DOCKER_HOST:-}" == unix://* ]]; then
+    socket="${DOCKER_HOST#unix://}"
+  fi
+  : >"${scratch}/answer"
+  http_status=$(curl --silent --show-error --unix-socket "${socket}" --max-time "$4" \
+    --output "${scratch}/answer" --write-out '%{http_code}' --request "$1" \
+    --header 'Content-Type: application/json' --data-binary "@$3" \
+    -- "http://localhost$2" 2>"${scratch}/curl.err") || status=$?
+  case "${status}" in
+    0) ;;
+    28) http_status='timeout' ;;
+    *) http_status='failed' ;;
+  esac
 }
