@@ -91,10 +91,13 @@ export interface Quorum {
   readonly servers: readonly HostId[];
   readonly lost: readonly HostId[];
   readonly threshold: number;
+  /** Started voters to reach before clients are dealt with: the threshold, or every server host
+   * that is left where fewer than that are. */
+  readonly target: number;
   readonly verdict: 'lost' | 'unknown';
   /** The arithmetic: `N=5, quorum 3; lost 3, alive 2 < 3: lost`. */
   readonly words: string;
-  /** The server-mode host whose return brings the started voters to the threshold. */
+  /** The server-mode host whose return brings the started voters to the target. */
   readonly reachedBy: HostId;
 }
 
