@@ -121,6 +121,7 @@ function valuesOf(
       'SERVERS',
       hosts.filter((other) => other.mode === 'server').map((other) => other.id),
     ),
+    one('QUORUM_TARGET', String(plan.quorum.target)),
     one('STACK', stack),
     many('API_TLS', tls),
     one('CLUSTER_TOKEN', `${plan.name}-${plan.inventory.slice(0, 12)}`),

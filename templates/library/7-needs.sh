@@ -134,17 +134,17 @@ need_fresh() {
 # Every server host that is healthy and fresh has joined the recovered etcd: it could not log in
 # otherwise.
 need_quorum() {
-  local host word count=0 threshold="$((${#SERVERS[@]} / 2 + 1))"
+  local host word count=0
   for host in "${SERVERS[@]}"; do
     word=$(host_word "${host}")
     if [[ "${word}" == 'fresh' ]]; then
       count=$((count + 1))
     fi
   done
-  if ((count >= threshold)); then
+  if ((count >= QUORUM_TARGET)); then
     printf 'yes\n'
   else
-    printf '%s server hosts are back, %s are needed\n' "${count}" "${threshold}"
+    printf '%s server hosts are back, %s are needed\n' "${count}" "${QUORUM_TARGET}"
   fi
 }
 
