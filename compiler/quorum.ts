@@ -5,6 +5,12 @@ import { compareHosts, type Host, type Inventory } from './inventory/schema.ts';
 /** What the arithmetic needs to know about a host. */
 export type Voter = Pick<Host, 'id' | 'mode' | 'state'>;
 
+/** What the choice of a recovery host needs to know. */
+interface Choosable {
+  readonly hosts: readonly Voter[];
+  readonly recovery: Pick<Inventory['recovery'], 'host'>;
+}
+
 /** The arithmetic over server hosts; ids in natural order. */
 export interface Quorum {
   readonly servers: readonly string[];
@@ -57,11 +63,7 @@ export function assess(inventory: { readonly hosts: readonly Voter[] }): Quorum 
  * The recovery host (guide 2.1): the one named, else the first server host that is alive, else the
  * first that was replaced by a new machine; ids in natural order. Null where there is none.
  */
-export function chooseRecovery(
-  inventory: { readonly hosts: readonly Voter[] } & {
-    readonly recovery: Pick<Inventory['recovery'], 'host'>;
-  },
-): RecoveryChoice | null {
+export function chooseRecovery(inventory: Choosable): RecoveryChoice | null {
   const named = inventory.recovery.host;
   if (named !== null) return { host: named, because: 'named in the inventory' };
   const servers = sorted(inventory.hosts).filter(({ mode }) => mode === 'server');
@@ -81,9 +83,7 @@ export function chooseRecovery(
  * The recovery hosts to make a bundle for: the chosen one where losses are declared; before an
  * incident every server host, or the one named.
  */
-export function recoveryCandidates(
-  inventory: Pick<Inventory, 'hosts' | 'recovery'>,
-): readonly RecoveryChoice[] {
+export function recoveryCandidates(inventory: Choosable): readonly RecoveryChoice[] {
   if (isDeclared(inventory) || inventory.recovery.host !== null) {
     const choice = chooseRecovery(inventory);
     return choice === null ? [] : [choice];

@@ -70,7 +70,9 @@ export function readJson(text: string, file: string): Reading {
 
   const errors: ParseError[] = [];
   const tree = parseTree(text, errors, { allowTrailingComma: true });
-  const dialect = surface.dialect.map(({ offset, comment }) =>
+  const chokedOn = new Set(errors.map(({ offset }) => offset));
+  const tolerated = surface.dialect.filter(({ offset }) => !chokedOn.has(offset));
+  const dialect = tolerated.map(({ offset, comment }) =>
     diagnostic(
       'INV002',
       { file, position: position(offset) },

@@ -410,6 +410,8 @@ function soundSnapshot(draft: Draft, say: Say): readonly Diagnostic[] {
 function soundTotalLoss(draft: Draft, say: Say): readonly Diagnostic[] {
   const host = recoveryHost(draft);
   if (host === null || host.state !== 'replaced') return [];
+  // With another alive it is the wrong recovery host, which is said already.
+  if (draft.hosts.some(({ mode, state }) => mode === 'server' && state === 'alive')) return [];
   const { source, path } = draft.recovery.snapshot ?? {};
   const found: Diagnostic[] = [];
   if (source === 'salvage' || (source === 'freshest' && path === null)) {
