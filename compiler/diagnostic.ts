@@ -1,4 +1,4 @@
-// Turns what is wrong into a Diagnostic, and a Diagnostic into lines for people or data for machines.
+// Turns what is wrong into a Diagnostic, and a Diagnostic into lines for people or into data.
 
 import { type Code, codes, type Severity } from './codes.ts';
 

@@ -1,4 +1,4 @@
-// The one zod object for an inventory text: turns parsed JSON into an Inventory, and into JSON Schema.
+// The one zod object of an inventory: turns parsed JSON into an Inventory, and into JSON Schema.
 
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
@@ -10,7 +10,7 @@ export type HostState = 'alive' | 'returning' | 'replaced' | 'gone' | 'lost';
 /** A host's `etcd_mode`: only server hosts are members and count for quorum. */
 export type HostMode = 'server' | 'client';
 
-/** How scripts talk to the Control Plane API. Paths are absolute, on the host the script runs on. */
+/** How scripts reach the Control Plane API. Paths are absolute, on the host a script runs on. */
 export type Api =
   | { readonly scheme: 'http' }
   | {
@@ -295,7 +295,7 @@ const certificate = (what: string, file: string) =>
   path({ description: `Path of ${what} on every host.`, examples: [`/etc/pgedge/${file}`] });
 
 /** How the API is reached, as written in the text. */
-export const apiObject = z
+const apiObject = z
   .discriminatedUnion('scheme', [
     strict({
       scheme: z.literal('http').meta({ description: 'Plain HTTP.', examples: ['http'] }),
