@@ -284,6 +284,173 @@ export const codes = {
       '"--lost" takes ids of hosts in the inventory, separated by commas, and declares them lost, not yet known how. A host that is missing from the inventory cannot be planned for.',
     ],
   },
+  PLAN001: {
+    severity: 'error',
+    title: 'the plan file is not JSON',
+    explain: [
+      '"plan emit" and "plan explain" read the plan.json a compile has written. A copy that was cut short or edited is refused; take it from the bundle again, or compile anew.',
+    ],
+  },
+  PLAN002: {
+    severity: 'error',
+    title: 'the plan file has another format',
+    explain: [
+      'The format version in a plan says which compiler understands it. Scripts are never made from a plan that is only half understood: use the version of plan that wrote it, or compile the inventory again.',
+    ],
+  },
+  PLAN003: {
+    severity: 'error',
+    title: 'the plan file is malformed',
+    explain: [
+      'A plan has exactly the fields this compiler gives it, each of its shape. One that was edited by hand may look right and act wrongly, so nothing is emitted from it. Change the inventory and compile again.',
+    ],
+  },
+  PLAN004: {
+    severity: 'error',
+    title: 'the order of the plan is broken',
+    explain: [
+      'Every step says what it needs and what it brings about. In this plan a step comes before what it needs, so its scripts would run in an order that destroys data. A compiled plan never has this: it was edited.',
+    ],
+  },
+  CHK001: {
+    severity: 'error',
+    title: 'bash refuses a script',
+    explain: [
+      'An emitted script has a syntax error: a mistake of this compiler or of its templates, never of the inventory. Nothing was written. Please report it with the inventory.',
+    ],
+  },
+  CHK002: {
+    severity: 'error',
+    title: 'ShellCheck finds fault with a script',
+    explain: [
+      'Every script is clean at severity style with the optional checks it names itself. A finding is a mistake of this compiler or of its templates, or comes from a ShellCheck newer than those tried. Nothing was written. Please report it.',
+    ],
+  },
+  CHK003: {
+    severity: 'error',
+    title: 'line longer than 100 columns',
+    explain: [
+      'Scripts are read at night on narrow terminals. Only a line that holds one value of the inventory may be longer, because a value cannot be broken.',
+    ],
+  },
+  CHK004: {
+    severity: 'error',
+    title: 'change outside the gate',
+    explain: [
+      'Every change goes through "mutate", which prints or runs the very same arguments: that is why looking shows what acting would do. A command that changes something anywhere else is a mistake of the templates.',
+    ],
+  },
+  CHK005: {
+    severity: 'error',
+    title: 'secret in an argument list',
+    explain: [
+      'Arguments are visible to every user of the machine. Passwords and tokens travel in the environment of one command, on standard input, or in a file of mode 0600.',
+    ],
+  },
+  CHK006: {
+    severity: 'error',
+    title: 'library differs between scripts',
+    explain: [
+      'The library is the same in every script, so that it is reviewed once. A script in which it differs was changed, or the templates changed while compiling.',
+    ],
+  },
+  CHK007: {
+    severity: 'error',
+    title: 'script does not end with its guard',
+    explain: [
+      'The last lines run the script only if it is whole and not sourced: a copy cut short runs nothing.',
+    ],
+  },
+  CHK008: {
+    severity: 'error',
+    title: 'construct the house forbids',
+    explain: [
+      'No eval, and no recursive removal of a path that may turn out empty. A mistake of the templates.',
+    ],
+  },
+  CHK010: {
+    severity: 'warning',
+    title: 'scripts were not linted on this machine',
+    explain: [
+      'No ShellCheck could be had: none was given with "--shellcheck", none is on the PATH, and the wrapper could not download one. The scripts are written all the same, and the result says "linted": false.',
+      'Install ShellCheck and compile again, or check the bundle where there is one: shellcheck --severity=style on its scripts gives the same verdict, because each names its optional checks itself. "--require-shellcheck" makes this an error.',
+    ],
+  },
+  CHK011: {
+    severity: 'error',
+    title: 'ShellCheck is required and could not be had',
+    explain: [
+      '"--require-shellcheck" was given, or "--shellcheck" named a file that does not run. Nothing was written.',
+    ],
+  },
+  CHK012: {
+    severity: 'error',
+    title: 'bash could not be run',
+    explain: [
+      '"bash -n" reads every script before it is written. Install bash 4.4 or newer, or fix the PATH.',
+    ],
+  },
+  BUN001: {
+    severity: 'error',
+    title: 'file cannot be read',
+    explain: ['The operating system refused, for the reason shown.'],
+  },
+  BUN002: {
+    severity: 'error',
+    title: 'directory is not a bundle',
+    explain: [
+      'A bundle is replaced only as a whole, and only where its own SHA256SUMS shows that it is one: anything else in that place is not ours to touch. Give "--out" a directory that does not exist, is empty, or holds a bundle.',
+    ],
+  },
+  BUN003: {
+    severity: 'error',
+    title: 'directory holds files that are not of the bundle',
+    explain: [
+      'Replacing the bundle would take them along. Move them elsewhere, or compile to another directory.',
+    ],
+  },
+  BUN004: {
+    severity: 'error',
+    title: 'file of the bundle was changed by hand',
+    explain: [
+      'Replacing the bundle would lose the change, such as ticked boxes in a runbook. Compile to another directory and compare, or remove the old bundle yourself.',
+    ],
+  },
+  BUN005: {
+    severity: 'error',
+    title: 'bundle cannot be written',
+    explain: [
+      'The operating system refused, for the reason shown. The directory is as it was before: a bundle is written beside it and takes its place only when it is whole.',
+    ],
+  },
+  BUN010: {
+    severity: 'error',
+    title: 'file is missing from the bundle',
+    explain: [
+      'The inventory and this compiler give a file that the compared directory does not have.',
+    ],
+  },
+  BUN011: {
+    severity: 'error',
+    title: 'file of the bundle differs',
+    explain: [
+      'The compared directory holds another text than the inventory and this compiler give: the inventory changed, the compiler did, or somebody edited the file.',
+    ],
+  },
+  BUN012: {
+    severity: 'error',
+    title: 'file does not belong to the bundle',
+    explain: [
+      'The compared directory holds a file that the inventory does not give. A script left over from an earlier compile could be run by mistake.',
+    ],
+  },
+  BUN013: {
+    severity: 'error',
+    title: 'file has another mode',
+    explain: [
+      'Scripts are executable, the other files are not. Copying through some tools loses that.',
+    ],
+  },
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 
 /** A code of the catalogue. */
