@@ -11,7 +11,7 @@ export type HostState = 'alive' | 'returning' | 'replaced' | 'gone' | 'lost';
 export type HostMode = 'server' | 'client';
 
 /** How scripts reach the Control Plane API. Paths are absolute, on the host a script runs on. */
-export type Api =
+type Api =
   | { readonly scheme: 'http' }
   | {
       readonly scheme: 'https';
@@ -40,7 +40,7 @@ export interface Host {
 }
 
 /** Where the snapshot comes from (guide 1.1, 2.1). */
-export interface SnapshotChoice {
+interface SnapshotChoice {
   readonly source: 'freshest' | 'salvage' | 'saved' | 'raw';
   /** Absolute, on the recovery host; required by `saved` and `raw`. */
   readonly path: string | null;
@@ -49,7 +49,7 @@ export interface SnapshotChoice {
 }
 
 /** Deadlines of the bounded waits, in seconds. */
-export interface Deadlines {
+interface Deadlines {
   readonly stop: number;
   readonly swarm: number;
   readonly etcd: number;
@@ -60,7 +60,7 @@ export interface Deadlines {
 }
 
 /** The choices of the recovery itself. */
-export interface Recovery {
+interface Recovery {
   /** Id of the recovery host, or null: see chooseRecovery in quorum.ts. */
   readonly host: string | null;
   readonly snapshot: SnapshotChoice;
