@@ -177,6 +177,7 @@ export async function powerOn(machine: Machine): Promise<void> {
   const pid = await until(`the first process of ${machine.name}`, 10, () => onlyChild(outerPid));
   await recordProcess(state, pid);
   power.pid = pid;
+  noteMachine(machine, pid);
   const port = portOf(machine);
   const cable = ['link', 'add', port, 'netns', String(network.pid), 'type', 'veth'];
   await $({ quiet: true })`ip ${cable} peer name eth0 netns ${pid}`;
@@ -188,6 +189,14 @@ export async function powerOn(machine: Machine): Promise<void> {
     const answer = await attempt(machine, ['docker', 'info', '--format', '{{.ID}}']);
     return answer.status === 0 ? true : null;
   });
+}
+
+function noteMachine(machine: Machine, pid: number | null): void {
+  const { state } = machine.network;
+  const others = state.machines.filter((one) => one.name !== machine.name);
+  const now = pid === null ? others : [...others, { name: machine.name, pid }];
+  state.machines.splice(0, state.machines.length, ...now);
+  saveState(state);
 }
 
 async function lastWords(machine: Machine): Promise<string> {
@@ -216,6 +225,7 @@ export async function powerCut(machine: Machine): Promise<void> {
     (await startOf(pid)) === null ? true : null,
   );
   machine.power.pid = null;
+  noteMachine(machine, null);
   // The port is a leftover of the wire; deleting it also frees the dead machine's addresses.
   await outside(machine.network, ['ip', 'link', 'delete', portOf(machine)]);
 }
@@ -229,11 +239,6 @@ export async function partition(machine: Machine): Promise<void> {
 export async function heal(machine: Machine): Promise<void> {
   await must(outside(machine.network, ['ip', 'link', 'set', portOf(machine), 'up']));
 }
-
-/** The line that lets a person in. */
-export const wayIn = (machine: Machine): string =>
-  `nsenter --target ${machine.power.pid} --all env -i HOME=/root TERM="$TERM" ` +
-  `PATH=${bareEnvironment.PATH} bash --login`;
 
 /** Runs a command on a machine as root, in its home directory; never throws for its status. */
 export function attempt(

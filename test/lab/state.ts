@@ -13,6 +13,8 @@ export type State = {
   readonly directory: string;
   readonly owner: Recorded;
   readonly processes: Recorded[];
+  /** First processes of the machines now running, for people who want to enter one. */
+  readonly machines: { readonly name: string; readonly pid: number }[];
   /** Names below each cgroup hierarchy, as `plan-lab-1234-host-1`. */
   readonly cgroups: string[];
   /** Namespace ids (`net:[4026532000]`) of every machine ever booted, for the residue report. */
@@ -48,7 +50,7 @@ export async function openState(directory: string = labDirectory): Promise<State
   }
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const owner = { pid: process.pid, started: (await startOf(process.pid)) ?? '0' };
-  const state = { directory, owner, processes: [], cgroups: [], namespaces: [] };
+  const state = { directory, owner, processes: [], machines: [], cgroups: [], namespaces: [] };
   saveState(state);
   return state;
 }
@@ -75,6 +77,13 @@ export async function recordProcess(state: State, pid: number): Promise<void> {
 
 /** Kills what was recorded, removes its cgroups and files; safe to call twice. */
 export async function cleanUp(state: State): Promise<void> {
+  await endProcesses(state);
+  await refuseMountsBelow(state.directory);
+  await rm(state.directory, { recursive: true, force: true });
+}
+
+/** Kills what was recorded and removes its cgroups. */
+export async function endProcesses(state: State): Promise<void> {
   for (const recorded of state.processes) {
     if (await isAlive(recorded)) kill(recorded.pid);
   }
@@ -83,8 +92,9 @@ export async function cleanUp(state: State): Promise<void> {
     while ((await isAlive(recorded)) && Date.now() < deadline) await sleep(50);
   }
   for (const name of state.cgroups) await removeCgroup(name, deadline);
-  await refuseMountsBelow(state.directory);
-  await rm(state.directory, { recursive: true, force: true });
+  state.processes.length = 0;
+  state.machines.length = 0;
+  saveState(state);
 }
 
 async function isAlive(recorded: Recorded): Promise<boolean> {

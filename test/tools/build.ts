@@ -1,4 +1,4 @@
-// Turns the pinned go.mod beside this file into a directory holding etcd, etcdctl and etcdutl.
+// Turns the pinned go.mod beside this file into a directory of tools: etcd and its two commands.
 
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -10,27 +10,31 @@ import { $ } from 'zx';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const cache = fileURLToPath(new URL('../../.cache/', import.meta.url));
 
-/** The Go packages of the three tools, by the name each binary gets. */
+/** The Go packages of the tools, by the name each binary gets. */
 const packages = {
   etcd: 'go.etcd.io/etcd/server/v3',
   etcdctl: 'go.etcd.io/etcd/etcdctl/v3',
   etcdutl: 'go.etcd.io/etcd/etcdutl/v3',
+  'exec-recorder': './exec-recorder',
 } as const;
 
 /** The oldest Go that reads our go.mod, and the toolchain module fetched where it is missing. */
 const oldestGo = { minor: 24, toolchain: 'go1.24.13' } as const;
 
+/** Whatever changes one of these changes what is built. */
+const sources = ['go.mod', 'go.sum', 'exec-recorder/main.go'] as const;
+
 /**
- * Builds etcd, etcdctl and etcdutl 3.6 without cgo, unless `.cache/tools` holds what the same
- * go.mod and go.sum made and the binaries still have the recorded sums.
+ * Builds etcd, etcdctl and etcdutl 3.6, and our recorder of program starts, without cgo, unless
+ * `.cache/tools` holds what the same sources made and the binaries still have the recorded sums.
  *
- * @returns the absolute path of the directory that holds the three binaries.
+ * @returns the absolute path of the directory that holds the binaries.
  * @throws if Go is missing and cannot be installed; the message names what to install.
  */
 export async function buildTools(): Promise<string> {
   const directory = join(cache, 'tools');
   const stamp = join(directory, 'SHA256SUMS');
-  const pins = await digestOf(join(here, 'go.mod'), join(here, 'go.sum'));
+  const pins = await digestOf(...sources.map((name) => join(here, name)));
   if ((await readFile(stamp, 'utf8').catch(() => '')) === (await sumsOf(directory, pins))) {
     return directory;
   }
@@ -52,9 +56,9 @@ export async function buildTools(): Promise<string> {
   return directory;
 }
 
-/** The first line names the pins, the others are `sha256  name` of each binary that exists. */
+/** The first line names the sources, the others are `sha256  name` of each binary that exists. */
 async function sumsOf(directory: string, pins: string): Promise<string> {
-  const lines = [`${pins}  go.mod+go.sum`];
+  const lines = [`${pins}  sources`];
   for (const name of Object.keys(packages)) {
     const path = join(directory, name);
     lines.push(`${await digestOf(path).catch(() => 'missing')}  ${name}`);

@@ -1,0 +1,255 @@
+// Turns a recovered cluster into a list of proofs, each of which may fail, asked of every machine.
+
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Baseline,
+  databasesOf,
+  dataFiles,
+  type FileMark,
+  listeners,
+  servicesOf,
+} from './baseline.ts';
+import {
+  type Cluster,
+  credentialsOf,
+  etcdctl,
+  type Host,
+  hostOf,
+  membersOf,
+  readKnown,
+  serversOf,
+  statusOf,
+  waitHealthy,
+} from './cluster.ts';
+import { rootOf } from './machines.ts';
+import { type Operator, runScript } from './operator.ts';
+import { linesWith, type Recording } from './recorder.ts';
+
+/** What a scenario expects at its end, where it departs from "everything as before". */
+export type Expectation = {
+  readonly recoveryHost: string;
+  /** Hosts that belong to the cluster at the end; all of them unless said otherwise. */
+  readonly hosts?: readonly string[];
+  /** Hosts whose machine is another one now: node id and old files are gone with the old disk. */
+  readonly replaced?: readonly string[];
+  /** Known keys that the stated loss covers. */
+  readonly lostKeys?: readonly string[];
+  /** Databases may differ (hosts were taken out of them). */
+  readonly databasesChanged?: boolean;
+};
+
+/** A proof that held, in words. Failures are thrown all together. */
+export type Proof = string;
+
+/** Runs every proof; throws one error that lists all that failed. */
+export async function proveRecovered(
+  operator: Operator,
+  baseline: Baseline,
+  files: ReadonlyMap<string, readonly FileMark[]>,
+  expected: Expectation,
+): Promise<readonly Proof[]> {
+  const { cluster } = operator;
+  const ids = expected.hosts ?? cluster.hosts.map((host) => host.id);
+  const hosts = ids.map((id) => hostOf(cluster, id));
+  const recovery = hostOf(cluster, expected.recoveryHost);
+  const proofs: Proof[] = [];
+  const failures: string[] = [];
+  const check = async (name: string, look: () => Promise<string>): Promise<void> => {
+    try {
+      proofs.push(`${name}: ${await look()}`);
+    } catch (error) {
+      failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  await check('hosts healthy, asked of each', () => provesHealthy(cluster, hosts));
+  for (const host of hosts) {
+    await check(`known data from ${host.id}`, () =>
+      provesKnown(host, recovery, baseline, expected),
+    );
+  }
+  await check('one cluster, its voters', () => provesMembers(hosts, baseline));
+  await check('services as before', () => provesServices(cluster, recovery, baseline, expected));
+  for (const host of hosts) {
+    await check(`listeners on ${host.id}`, () => provesListeners(host, baseline));
+    if (expected.replaced?.includes(host.id) !== true) {
+      await check(`files of ${host.id}`, () => provesKept(host, files.get(host.id) ?? []));
+    }
+    await check(`no secret in files of ours on ${host.id}`, () => provesSilence(host, baseline));
+  }
+  if (expected.databasesChanged !== true) {
+    await check('databases', async () => {
+      const now = await databasesOf(cluster, recovery);
+      if (now !== baseline.databases) throw new Error(`${now}, before ${baseline.databases}`);
+      return `${now.split(' ')[0]} as before, to the byte`;
+    });
+  }
+  if (failures.length > 0) throw new Error(`not proved:\n${failures.join('\n')}`);
+  return proofs;
+}
+
+async function provesHealthy(cluster: Cluster, hosts: readonly Host[]): Promise<string> {
+  const ids = hosts.map((host) => host.id);
+  for (const host of hosts) await waitHealthy(cluster, host, ids, 60);
+  return `${ids.length} hosts fresh and healthy`;
+}
+
+async function provesKnown(
+  host: Host,
+  recovery: Host,
+  baseline: Baseline,
+  expected: Expectation,
+): Promise<string> {
+  // A client host has no etcd of its own; it asks the recovery host's with its own credentials.
+  const known = host.mode === 'server' ? await readKnown(host) : await knownFrom(host, recovery);
+  const lost = new Set(expected.lostKeys ?? []);
+  for (const [key, value] of baseline.known) {
+    const seen = known.get(key);
+    if (lost.has(key) ? seen !== undefined : seen !== value) {
+      throw new Error(`${key} is ${seen ?? 'absent'}`);
+    }
+  }
+  return `${baseline.known.size - lost.size} keys there, ${lost.size} lost as stated`;
+}
+
+async function knownFrom(host: Host, recovery: Host): Promise<ReadonlyMap<string, string>> {
+  const argv = ['get', '--prefix', '/plan-lab/known/'];
+  const answer = await etcdctl(host, argv, { endpoint: recovery });
+  if (answer.status !== 0) throw new Error(answer.stderr);
+  const lines = answer.stdout.trimEnd().split('\n');
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < lines.length; at += 2)
+    pairs.push([lines[at] ?? '', lines[at + 1] ?? '']);
+  return new Map(pairs);
+}
+
+async function provesMembers(hosts: readonly Host[], baseline: Baseline): Promise<string> {
+  const servers = hosts.filter((host) => host.mode === 'server');
+  const wanted = servers.map((host) => host.id).sort();
+  const ids = new Set<string>();
+  for (const host of servers) {
+    const members = await membersOf(host);
+    const names = members.map((member) => member.name).sort();
+    if (names.join() !== wanted.join()) throw new Error(`${host.id} sees ${names.join()}`);
+    if (members.some((member) => member.learner || !member.started)) {
+      throw new Error(`${host.id} sees a learner or an unstarted member`);
+    }
+    const { clusterId, revision } = await statusOf(host);
+    ids.add(clusterId);
+    if (revision < baseline.revision) throw new Error(`revision of ${host.id} fell to ${revision}`);
+  }
+  if (ids.size !== 1) throw new Error(`cluster ids ${[...ids].join(', ')}`);
+  if (ids.has(baseline.clusterId)) throw new Error('the old cluster id is in use');
+  return `${wanted.join(', ')}; cluster ${[...ids].join()} (new), revision grown`;
+}
+
+async function provesServices(
+  cluster: Cluster,
+  manager: Host,
+  baseline: Baseline,
+  expected: Expectation,
+): Promise<string> {
+  const now = await servicesOf(cluster, manager);
+  const hosts = expected.hosts ?? cluster.hosts.map((host) => host.id);
+  const replaced = new Set(expected.replaced ?? []);
+  for (const host of cluster.hosts) {
+    const before = baseline.services.get(host.service);
+    const after = now.get(host.service);
+    if (before === undefined || after === undefined) throw new Error(`no ${host.service}`);
+    const still = hosts.includes(host.id);
+    const wanted = {
+      ...before,
+      replicas: still ? before.replicas : 0,
+      constraints: replaced.has(host.id) ? after.constraints : before.constraints,
+    };
+    const [is, should] = [JSON.stringify(after), JSON.stringify(wanted)];
+    if (is !== should) throw new Error(`${host.service} is ${is}, was ${should}`);
+    const expectedConstraints = replaced.has(host.id) ? 1 : before.constraints.length;
+    if (after.constraints.length !== expectedConstraints) {
+      throw new Error(`${host.service} is bound to ${after.constraints.join(' and ')}`);
+    }
+  }
+  return `${now.size} services: replicas, place, environment, labels, image, mounts`;
+}
+
+async function provesListeners(host: Host, baseline: Baseline): Promise<string> {
+  const before = baseline.ports.get(host.id) ?? [];
+  const now = await listeners(host);
+  const strange = now.filter((place) => !before.includes(place));
+  const missing = before.filter((place) => !now.includes(place));
+  if (strange.length > 0) throw new Error(`listens anew on ${strange.join(', ')}`);
+  // Swarm's own port opens again when the node is a manager again, which takes its time.
+  const ours = missing.filter((place) => !place.endsWith(':2377'));
+  if (ours.length > 0) throw new Error(`listens no more on ${ours.join(', ')}`);
+  return `${now.length}, none new`;
+}
+
+/** Each file that was there before is there still: as itself somewhere, or as the same content. */
+async function provesKept(host: Host, before: readonly FileMark[]): Promise<string> {
+  const now = await dataFiles(host);
+  const identities = new Set(now.map((file) => file.identity));
+  const contents = new Set(now.map((file) => file.sha256).filter((sum) => sum !== null));
+  const gone = before.filter(
+    (file) =>
+      !identities.has(file.identity) && !(file.sha256 !== null && contents.has(file.sha256)),
+  );
+  if (gone.length > 0) throw new Error(`gone: ${gone.map((file) => file.path).join(', ')}`);
+  return `${before.length} of before exist, ${now.length} now`;
+}
+
+/** Folders that hold the product's own files, set aside or copied, or an etcd database. */
+const productOwned = /(^|\/)(before|salvage|half-done-\d+|undone)\/|generated\.config\.json|\.db$/;
+
+async function provesSilence(host: Host, baseline: Baseline): Promise<string> {
+  const secrets = [...baseline.secrets, (await credentialsOf(host)).password];
+  const root = rootOf(host.machine);
+  const folder = join(root, host.dataDirectory, 'plan-recovery');
+  const paths = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  let looked = 0;
+  for (const entry of paths) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || productOwned.test(path.slice(folder.length))) continue;
+    const text = await readFile(path, 'utf8');
+    if (secrets.some((secret) => text.includes(secret))) throw new Error(`a secret in ${path}`);
+    looked += 1;
+  }
+  return `${looked} files read`;
+}
+
+/** Runs every script that has run once more: it must say done and change nothing. */
+export async function proveSecondRuns(operator: Operator): Promise<Proof> {
+  const paths = [...new Set(operator.runs.map((ran) => ran.path))];
+  const firstRuns = [...operator.runs];
+  const servers = serversOf(operator.cluster).filter((host) => host.machine.power.pid !== null);
+  const watched = servers[0];
+  const before = watched === undefined ? '' : JSON.stringify(await membersOf(watched));
+  const again: string[] = [];
+  for (const path of paths) {
+    const ran = await runScript(operator, path, ['--apply']);
+    const changes = ran.output.split('\n').filter((line) => / {2}run: /.test(line));
+    if (changes.length > 0) again.push(`${path} changes again: ${changes.join('; ')}`);
+  }
+  const after = watched === undefined ? '' : JSON.stringify(await membersOf(watched));
+  operator.runs.splice(0, operator.runs.length, ...firstRuns);
+  if (before !== after) again.push(`members changed: ${after}`);
+  if (again.length > 0) throw new Error(`second run:\n${again.join('\n')}`);
+  return `second run of ${paths.length} scripts: done already, nothing changed`;
+}
+
+/** No secret in any program's arguments, nor in what the scripts said. */
+export function proveNoSecretShown(
+  operator: Operator,
+  baseline: Baseline,
+  recording: Recording,
+): Proof {
+  const shown = linesWith(recording, baseline.secrets);
+  if (shown.length > 0) throw new Error(`a secret in arguments: ${shown[0]?.slice(0, 200)}`);
+  for (const ran of operator.runs) {
+    if (baseline.secrets.some((secret) => ran.output.includes(secret))) {
+      throw new Error(`${ran.path} printed a secret`);
+    }
+  }
+  if (recording.lost > 0) throw new Error(`${recording.lost} program starts were not told`);
+  const { execs, read } = recording;
+  return `no secret in the arguments of ${read} program starts (of ${execs} told)`;
+}

@@ -1,0 +1,6 @@
+// The scenarios in the order they run.
+
+import type { Scenario } from '../stage.ts';
+import { threeServersTwoReturn } from './three-servers-two-return.ts';
+
+export const scenarios: readonly Scenario[] = [threeServersTwoReturn];

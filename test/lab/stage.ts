@@ -1,0 +1,212 @@
+// Turns a scenario's few lines (which hosts, what is lost, what comes back) into a recovery with
+// its proofs: build, write known data, lose, recover by script, verify.
+
+import type { HostState, Turn } from '../../compiler/plan/ir.ts';
+import { type Baseline, dataFiles, type FileMark, pulse, takeBaseline } from './baseline.ts';
+import {
+  bootHost,
+  type Cluster,
+  createCluster,
+  type Host,
+  type HostSpec,
+  hostOf,
+  serversOf,
+  writeKnown,
+} from './cluster.ts';
+import {
+  type Expectation,
+  proveNoSecretShown,
+  proveRecovered,
+  proveSecondRuns,
+} from './evidence.ts';
+import type { ControlPlane } from './image.ts';
+import { type Network, powerCut } from './machines.ts';
+import {
+  type Bundle,
+  compileBundle,
+  followPlan,
+  inventoryOf,
+  logIns,
+  type Operator,
+  type Story,
+  sendOperator,
+} from './operator.ts';
+import { startRecorder } from './recorder.ts';
+
+/** What a scenario is given. */
+export type Stage = {
+  readonly network: Network;
+  readonly controlPlane: ControlPlane;
+  /** A line for the person who watches. */
+  readonly note: (text: string) => void;
+};
+
+/** What a scenario hands back for the table. */
+export type Outcome = {
+  /** From the first script's start to the last one's end. */
+  readonly seconds: number;
+  readonly logIns: number;
+  readonly scriptRuns: number;
+  readonly proofs: readonly string[];
+};
+
+export type Scenario = {
+  /** As in `npm run lab -- NAME`. */
+  readonly name: string;
+  readonly title: string;
+  readonly generation: '0.6' | '0.9';
+  readonly run: (stage: Stage) => Promise<Outcome>;
+};
+
+/** A whole cluster with known data in it, and what must still be true afterwards. */
+export type Prepared = {
+  readonly cluster: Cluster;
+  readonly baseline: Baseline;
+};
+
+/** `count` server hosts named host-1, host-2 ... with standard settings. */
+export const servers = (count: number): readonly HostSpec[] =>
+  Array.from({ length: count }, (_, index) => ({
+    id: `host-${index + 1}`,
+    number: index + 1,
+    mode: 'server' as const,
+  }));
+
+/** Builds the cluster and writes the known data, and whatever else a scenario wants in it. */
+export async function prepare(
+  stage: Stage,
+  specs: readonly HostSpec[],
+  options: Parameters<typeof createCluster>[3] & {
+    readonly fill?: (cluster: Cluster) => Promise<void>;
+  } = {},
+): Promise<Prepared> {
+  const cluster = await createCluster(stage.network, stage.controlPlane, specs, options);
+  const [first] = serversOf(cluster);
+  if (first === undefined) throw new Error('a cluster needs a server host');
+  await options.fill?.(cluster);
+  const known = await writeKnown(first, 'before', 150);
+  const baseline = await takeBaseline(cluster, first, known);
+  stage.note(`${specs.length} hosts, ${known.size} known keys at revision ${baseline.revision}`);
+  return { cluster, baseline };
+}
+
+/** Pulls the plug of several machines at once. */
+export async function lose(stage: Stage, cluster: Cluster, ids: readonly string[]): Promise<void> {
+  await Promise.all(ids.map((id) => powerCut(hostOf(cluster, id).machine)));
+  stage.note(`power cut: ${ids.join(', ')}`);
+}
+
+/** Power is back; Swarm starts again what it believes should run. */
+export async function returnHosts(
+  stage: Stage,
+  cluster: Cluster,
+  ids: readonly string[],
+): Promise<void> {
+  await Promise.all(ids.map((id) => bootHost(cluster, hostOf(cluster, id))));
+  stage.note(`power back: ${ids.join(', ')}`);
+}
+
+/** How one recovery goes. */
+export type Recovery = {
+  readonly states: Readonly<Record<string, Exclude<HostState, null>>>;
+  /** The inventory's `recovery`, beyond where the tools are. */
+  readonly recovery?: Readonly<Record<string, unknown>>;
+  readonly stackFile?: string;
+  /** A bundle compiled earlier, instead of one compiled now. */
+  readonly bundle?: Bundle;
+  readonly story?: Story;
+  readonly expected: Expectation;
+};
+
+/** Compiles, carries, runs every script in order, and proves what the issue wants proved. */
+export async function recover(
+  stage: Stage,
+  prepared: Prepared,
+  how: Recovery,
+): Promise<Outcome & { readonly operator: Operator }> {
+  const { cluster, baseline } = prepared;
+  const inventory = inventoryOf(cluster, how.states, how.recovery ?? {}, how.stackFile ?? null);
+  const bundle = how.bundle ?? (await compileBundle(cluster, inventory));
+  const operator = await sendOperator(cluster, bundle);
+  const files = await markFiles(cluster);
+  const recorder = await startRecorder(cluster.network.state, cluster.network.tools);
+  const recovery = hostOf(cluster, how.expected.recoveryHost);
+  const watch = startPulse(recovery);
+  try {
+    const began = Date.now();
+    await followPlan(operator, narrated(stage, how.story ?? {}));
+    const seconds = (Date.now() - began) / 1000;
+    const [counted, runs] = [logIns(operator), operator.runs.length];
+    const beats = await watch.stop();
+    stage.note(`recovered in ${seconds.toFixed(1)} s; ${told(beats, began)}`);
+    const proofs = [...(await proveRecovered(operator, baseline, files, how.expected))];
+    proofs.push(proveRevisions(beats, baseline));
+    proofs.push(await proveSecondRuns(operator));
+    proofs.push(proveNoSecretShown(operator, baseline, await recorder.stop()));
+    return { operator, seconds, logIns: counted, scriptRuns: runs, proofs };
+  } finally {
+    await watch.stop();
+    await recorder.stop();
+  }
+}
+
+/** What is on each host's disk now, before the first script. */
+export async function markFiles(
+  cluster: Cluster,
+): Promise<ReadonlyMap<string, readonly FileMark[]>> {
+  const files = new Map<string, readonly FileMark[]>();
+  for (const host of cluster.hosts) files.set(host.id, await dataFiles(host));
+  return files;
+}
+
+function narrated(stage: Stage, story: Story): Story {
+  const after = async (turn: Turn): Promise<void> => {
+    stage.note(`done: ${turn.path} on ${turn.host}`);
+    await story.after?.(turn);
+  };
+  return { ...story, after };
+}
+
+/** One attempt to write: when, and the revision it got, or null. */
+export type Beat = { readonly at: number; readonly revision: number | null };
+
+/** Writes about twice a second to the recovery host's etcd, as a database would. */
+export function startPulse(host: Host): { readonly stop: () => Promise<readonly Beat[]> } {
+  const beats: Beat[] = [];
+  let running = true;
+  const loop = (async () => {
+    for (let number = 0; running; number += 1) {
+      const on = host.machine.power.pid !== null;
+      const revision = on ? await pulse(host, number).catch(() => null) : null;
+      beats.push({ at: Date.now(), revision });
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+  })();
+  const stop = async (): Promise<readonly Beat[]> => {
+    running = false;
+    await loop;
+    return beats;
+  };
+  return { stop };
+}
+
+function told(beats: readonly Beat[], began: number): string {
+  const first = beats.find((beat) => beat.revision !== null && beat.at > began);
+  return first === undefined
+    ? 'no write succeeded meanwhile'
+    : `first write accepted after ${((first.at - began) / 1000).toFixed(1)} s`;
+}
+
+/** A watcher never saw a revision go backwards, from before the loss until the end. */
+function proveRevisions(beats: readonly Beat[], baseline: Baseline): string {
+  let last = baseline.revision;
+  let seen = 0;
+  for (const { revision } of beats) {
+    if (revision === null) continue;
+    if (revision < last) throw new Error(`the revision went from ${last} back to ${revision}`);
+    last = revision;
+    seen += 1;
+  }
+  if (seen === 0) throw new Error('no write was accepted during the whole recovery');
+  return `revisions only grew over ${seen} writes, from ${baseline.revision} to ${last}`;
+}
