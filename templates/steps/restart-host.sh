@@ -1,0 +1,145 @@
+# Guide 8.1, one host after another instead of all at once, which would be a second total outage.
+# Never one of two voters: stopping it halts the other. A host that was started after the last
+# change of the membership is left alone.
+restart_host() {
+  local target="$1" service="$2" kind="$3" list labelled before since word
+  local record="${STATE}/restarted/$1" diagnose="docker service ps --no-trunc '$2'"
+  local -a others=()
+  list=$(membership "${RECOVERY_ENDPOINT}")
+  labelled=$(timeout 20 docker service inspect --format \
+    '{{index .Spec.Labels "plan.recovery.env"}}' -- "${service}" 2>/dev/null || true)
+  word=$(restart_host_word "${target}" "${service}" "${kind}" "${list}" "${labelled}")
+  case "${word}" in
+    restart) ;;
+    unanswered)
+      stop "${BUSY}" "etcd at ${RECOVERY_ENDPOINT} does not answer" 'a member list' '' \
+        'wait a minute, then run the script again'
+      ;;
+    *)
+      already "${target} is left alone: ${word}"
+      return
+      ;;
+  esac
+  word=$(awk -F '|' '$2 == "started" && $5 == "false" { print $3 }' <<<"${list}")
+  mapfile -t others <<<"${word}"
+  wait_until "${DEADLINE_FRESH}" fresh 'every voter is healthy before the next restart' \
+    hosts_word '' "${others[@]}"
+  word=$(newest_task "${service}")
+  read -r _ _ _ before <<<"${word}"
+  if [[ "${labelled}" == 1 ]]; then
+    # Phase 6 added the variable for one start; the service ends as it was.
+    mutate docker_patiently service update --force --detach --env-rm PGEDGE_ETCD_MODE \
+      --label-rm plan.recovery.env "${service}"
+  else
+    mutate docker_patiently service update --force --detach "${service}"
+  fi
+  wait_until "${DEADLINE_API}" running "a new task of ${service} runs" \
+    task_word "${service}" '' "${before}"
+  since=$(date +%s)
+  wait_until "${DEADLINE_FRESH}" fresh "${target} shows a status written after its restart" \
+    hosts_word "${since}" "${target}"
+  # The leader's restart can end another host's process; Swarm starts it again within 10 s.
+  wait_until "${DEADLINE_FRESH}" whole 'the member list is what it was' \
+    restart_host_members_word "${list}"
+  wait_until "${DEADLINE_FRESH}" fresh 'every voter is healthy' hosts_word '' "${others[@]}"
+  mutate install -d -m 0700 -- "${STATE}/restarted"
+  mutate put_file "${record}" 0600 list
+}
+
+# restart_host_word HOST SERVICE MODE MEMBERS LABELLED: restart | unanswered | why it is left alone.
+restart_host_word() {
+  local target="$1" service="$2" kind="$3" list="$4" labelled="$5" seen='' scale word voters
+  local record="${STATE}/restarted/$1"
+  if [[ -f "${STATE}/closed" ]]; then
+    printf 'this recovery is closed\n'
+    return
+  fi
+  if [[ "${list}" == 'unanswered' ]]; then
+    printf 'unanswered\n'
+    return
+  fi
+  scale=$(service_scale "${service}")
+  if [[ "${scale}" != 1 ]]; then
+    printf '%s has no replica to restart (%s)\n' "${service}" "${scale}"
+    return
+  fi
+  if [[ -f "${record}" ]]; then
+    seen=$(<"${record}")
+  fi
+  if [[ "${seen}" == "${list}" && "${labelled}" != 1 ]]; then
+    printf 'it was restarted with the members of today\n'
+    return
+  fi
+  voters=$(awk -F '|' '$2 == "started" && $5 == "false"' <<<"${list}" | wc -l)
+  if [[ "${kind}" == 'server' ]]; then
+    word=$(pick_member "${target}" '' <<<"${list}" | member_state)
+    if [[ "${word}" != 'voter' ]]; then
+      printf 'it is no started voter (%s)\n' "${word}"
+      return
+    fi
+    if ((voters == 2)); then
+      printf 'there are two voters only, and stopping one halts the other\n'
+      return
+    fi
+  else
+    word=$(host_word "${target}")
+    if [[ "${word}" != 'fresh' ]]; then
+      printf 'it is not back (%s); phase 7 comes first\n' "${word}"
+      return
+    fi
+  fi
+  word=$(restart_host_newest_word "${target}" "${service}")
+  if [[ "${word}" == 'newest' && "${labelled}" != 1 ]]; then
+    printf 'it was started after every other server host\n'
+    return
+  fi
+  printf 'restart\n'
+}
+
+# restart_host_newest_word HOST SERVICE: newest, where its task is younger than that of every other
+# server host (only phase 6 changes members, and it begins with a start); else older. A server host
+# whose service is not found by its environment counts as younger.
+restart_host_newest_word() {
+  local own created server service text status=0
+  local -a ids=()
+  own=$(started_at "$2")
+  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf 'older\n'
+    return
+  fi
+  for server in "${SERVERS[@]}"; do
+    if [[ "${server}" == "$1" ]]; then
+      continue
+    fi
+    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
+      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
+      | .[0] // empty' <<<"${text}")
+    created="${own}"
+    if [[ -n "${service}" ]]; then
+      created=$(started_at "${service}")
+    fi
+    if ((created >= own)); then
+      printf 'older\n'
+      return
+    fi
+  done
+  printf 'newest\n'
+}
+
+# restart_host_members_word MEMBERS: whole | changed | unanswered.
+restart_host_members_word() {
+  local list
+  list=$(membership "${RECOVERY_ENDPOINT}")
+  if [[ "${list}" == "$1" ]]; then
+    printf 'whole\n'
+  elif [[ "${list}" == 'unanswered' ]]; then
+    printf 'unanswered\n'
+  else
+    printf 'changed\n'
+  fi
+}

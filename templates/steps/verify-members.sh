@@ -1,0 +1,43 @@
+# Guide 8.4: every server host a started voter, no learner, nothing else, told alike by every
+# endpoint, and one cluster id. The guide asks one endpoint for its own status, which proves
+# nothing about the others.
+verify_members() {
+  local endpoints="$1"
+  shift
+  local diagnose="etcdctl member list, at: ${*:1:endpoints}"
+  wait_until "${DEADLINE_FRESH}" whole 'every endpoint tells of the same voters and cluster' \
+    verify_members_word "${endpoints}" "$@"
+}
+
+# verify_members_word N ENDPOINT... SERVER...: whole, or the first thing that is not.
+verify_members_word() {
+  local count="$1" endpoint list word id first_list='' first_id=''
+  shift
+  local -a endpoints=("${@:1:count}") servers=("${@:count+1}")
+  for endpoint in "${endpoints[@]}"; do
+    list=$(membership "${endpoint}")
+    word=$(etcdctl_word "${endpoint}" endpoint status -w fields)
+    if [[ "${list}" == 'unanswered' || "${word}" != 'ok' ]]; then
+      printf '%s does not answer\n' "${endpoint}"
+      return
+    fi
+    # As text: the id is larger than the numbers jq can hold.
+    id=$(sed -n 's/^"ClusterID" : //p' -- "${scratch}/etcdctl.out")
+    if [[ -n "${first_id}" && ("${id}" != "${first_id}" || "${list}" != "${first_list}") ]]; then
+      printf '%s tells of another cluster: %s\n' "${endpoint}" "${id}"
+      return
+    fi
+    first_id="${id}"
+    first_list="${list}"
+  done
+  awk -F '|' -v servers="${servers[*]}" '
+    BEGIN { n = split(servers, want, " "); for (i = 1; i <= n; i++) known[want[i]] = 1 }
+    $2 != "started" { text = text "; unstarted " $4; next }
+    $5 != "false" { text = text "; learner " $3; next }
+    !($3 in known) { text = text "; stranger " $3; next }
+    { seen[$3] = 1 }
+    END {
+      for (i = 1; i <= n; i++) if (!(want[i] in seen)) text = text "; " want[i] " is no voter"
+      print (text == "" ? "whole" : substr(text, 3))
+    }' <<<"${first_list}"
+}
