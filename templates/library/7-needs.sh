@@ -5,7 +5,7 @@ need() {
   seen=$(need_word "${fact}" "${host}")
   case "${seen}" in
     yes) say "found: ${fact}${host:+ of ${host}}" ;;
-    later) say "${fact}${host:+ of ${host}}: cannot be seen from here; proved where it matters" ;;
+    later) say "${fact}${host:+ of ${host}}: proved by the step that relies on it" ;;
     *)
       stop "${MISMATCH}" "not there: ${fact}${host:+ of ${host}}" 'an earlier script has done it' \
         "${seen}" "run ${script} first (incident ${incident}), then this one again"
@@ -98,9 +98,14 @@ need_status() {
   fi
 }
 
-# A host whose record is there again, and which has been cleared or is healthy, has come back since.
+# Of this host itself its own steps decide, with better advice. Another host whose record is there
+# again, and fresh, has come back since.
 need_removed() {
   local record
+  if [[ "$1" == "${HOST}" ]]; then
+    printf 'later\n'
+    return
+  fi
   api GET "${RECOVERY_API}/v1/hosts"
   if [[ "${http_status}" != 200 ]]; then
     printf '%s/v1/hosts answers %s\n' "${RECOVERY_API}" "${http_status}"
@@ -108,8 +113,6 @@ need_removed() {
   fi
   record=$(record_word "$1")
   if [[ "${record}" == 'absent' ]]; then
-    printf 'yes\n'
-  elif [[ "$1" == "${HOST}" && -f "${STATE}/cleared" ]]; then
     printf 'yes\n'
   else
     record=$(need_fresh "$1")

@@ -112,12 +112,12 @@ clear_away() {
 # remember_cleared NAMES: from here on what stands at these names is of our own making.
 remember_cleared() {
   # shellcheck disable=SC2034  # put_file reads it by name
-  local names="$1" seen=''
+  local cleared_names="$1" seen=''
   if [[ -e "${STATE}/cleared" ]]; then
     seen=$(<"${STATE}/cleared")
   fi
   if [[ "${seen}" != "$1" ]]; then
-    mutate put_file "${STATE}/cleared" 0600 names
+    mutate put_file "${STATE}/cleared" 0600 cleared_names
   fi
 }
 
@@ -211,8 +211,8 @@ image_side() {
   fi
 }
 
-# swarm_home [REMOTE]: right | other | unknown: whether this machine's Swarm is the one the recovery
-# host is in, by the node id in the recovery host's record, or by a manager's address.
+# swarm_home REMOTE: right | other | unknown: whether this machine's Swarm is the one the recovery
+# host is in, by the node id in the recovery host's record, or by a manager's address if given.
 swarm_home() {
   local node='' managers
   api GET "${RECOVERY_API}/v1/hosts"
@@ -224,7 +224,7 @@ swarm_home() {
     --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
   if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
     printf 'right\n'
-  elif [[ -n "${1:-}" && " ${managers} " == *" $1 "* ]]; then
+  elif [[ -n "$1" && " ${managers} " == *" $1 "* ]]; then
     printf 'right\n'
   elif [[ -n "${node}" ]]; then
     printf 'other\n'

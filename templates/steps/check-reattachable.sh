@@ -2,7 +2,7 @@
 # record, certificates and password keeps them and its databases: only its membership is made anew.
 # Everything that needs is proved here, from this host, before anything is stopped.
 check_reattachable() {
-  local removal="$1" join="$2" entry record age
+  local removal="$1" join="$2" entry record age complaint
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   entry=$(entry_word "${DATA_DIR}")
   record=$(record_word "${HOST}")
@@ -24,8 +24,9 @@ check_reattachable() {
   case "${entry}" in
     voter | learner | unstarted | absent) say 'its credentials are accepted by the cluster' ;;
     unreachable)
-      stop "${BUSY}" "cannot reach etcd at ${RECOVERY_ENDPOINT}" 'an answer' \
-        "$(tail -n 1 -- "${scratch}/etcd.err")" 'mend the network between them; run it again'
+      complaint=$(tail -n 1 -- "${scratch}/etcd.err")
+      stop "${BUSY}" "cannot reach etcd at ${RECOVERY_ENDPOINT}" 'an answer' "${complaint}" \
+        'mend the network between them; run it again'
       ;;
     *)
       check_reattachable_refuse "credentials that ${RECOVERY_ENDPOINT} accepts" "${entry}"

@@ -2,7 +2,7 @@
 # attempt, makes every further one fail ("Peer URLs already exists"), and a learner of another host
 # does as well: etcd allows one. Voters are never removed here.
 drop_stale_member() {
-  local place word
+  local place lines
   if [[ "${way}" == 'done' ]]; then
     already "${HOST} is a voter: no entry of it is stale"
     return
@@ -18,10 +18,9 @@ drop_stale_member() {
     say 'this machine holds no certificate of the cluster: the join itself will tell'
     return
   fi
-  word=$(pick_member "${HOST}" "${PEER_URL}" <"${scratch}/members" | member_state)
-  [[ "${word}" == 'absent' ]] \
-    || stop "${MISMATCH}" "a stale entry of ${HOST} is in the member list (${word})" 'none' \
-      "$(pick_member "${HOST}" "${PEER_URL}" <"${scratch}/members")" \
+  lines=$(pick_member "${HOST}" "${PEER_URL}" <"${scratch}/members")
+  [[ -z "${lines}" ]] \
+    || stop "${MISMATCH}" "a stale entry of ${HOST} is in the member list" 'none' "${lines}" \
       "on ${RECOVERY_HOST}: etcdctl member remove ID, with ETCDCTL_USER and ETCDCTL_PASSWORD of \
 its generated.config.json in the environment; then run this script again"
   already "no entry of ${HOST} is in the member list"

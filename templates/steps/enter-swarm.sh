@@ -1,7 +1,7 @@
 # guide 6.1a (7.1a for a client host): the guide does not say that a replaced machine is unknown to
 # the Swarm. It joins through the engine's API, which takes the token from a file.
 enter_swarm() {
-  local role="$1" remote="$2" word home='unknown'
+  local role="$1" remote="$2" word node home='unknown'
   word=$(swarm_word)
   if [[ "${word}" != 'down' && "${word}" != 'inactive' ]]; then
     home=$(swarm_home "${remote}")
@@ -24,8 +24,9 @@ enter_swarm() {
     "${role}":right) already "this machine is a ${role} of the Swarm" ;;
     manager:right) already 'this machine is a manager of the Swarm, which serves as well' ;;
     worker:right)
+      node=$(own_node)
       stop "${MISMATCH}" 'this machine has joined as a worker' 'a manager' 'a worker' \
-        "on ${RECOVERY_HOST}: docker node promote $(own_node)"
+        "on ${RECOVERY_HOST}: docker node promote ${node}"
       ;;
     *)
       wait_until "${DEADLINE_SWARM}" "${role}" "this machine is a ${role} of the Swarm" swarm_word

@@ -19,9 +19,10 @@ retire_node() {
     1)
       role=$(timeout 20 docker node inspect --format '{{.Spec.Role}}' -- "${old}")
       holder=$(retire_node_holder "${old}")
-      [[ -z "${holder}" ]] \
-        || stop "${MISMATCH}" "node ${old} is Down, but a service is placed on it" '' \
-          "${holder}" 'place that service first, or leave this node alone'
+      if [[ -n "${holder}" ]]; then
+        say "left alone: node ${old} is Down, but ${holder} is placed on it"
+        return
+      fi
       if [[ "${role}" == 'manager' ]]; then
         mutate docker_patiently node demote "${old}"
       fi
@@ -54,11 +55,11 @@ retire_node_facts() {
     --format '{{.Status.State}}|{{.Description.Hostname}}|{{.Status.Addr}}' -- "$1"
 }
 
-# The first Control Plane service whose constraint names the node, or nothing.
+# The first service whose constraint names the node, or nothing. Machines may share a host name: the
+# node of a lost host that has yet to come back must stay.
 retire_node_holder() {
   local names name node
-  names=$(timeout 20 docker service ls --filter "label=com.docker.stack.namespace=${STACK}" \
-    --format '{{.Name}}')
+  names=$(timeout 20 docker service ls --format '{{.Name}}')
   while IFS= read -r name; do
     if [[ -n "${name}" ]]; then
       node=$(node_of "${name}")

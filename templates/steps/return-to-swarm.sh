@@ -7,7 +7,7 @@ return_to_swarm() {
   word=$(swarm_word)
   remote=$(recovery_manager)
   if [[ "${word}" != 'down' && "${word}" != 'inactive' ]]; then
-    home=$(swarm_home)
+    home=$(swarm_home '')
   fi
   case "${word}:${home}" in
     down:*)
