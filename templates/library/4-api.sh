@@ -69,6 +69,13 @@ record_word() {
   answer 'if any(.hosts[]; .id == $id) then "present" else "absent" end' --arg id "$1"
 }
 
+# A time of the API (RFC 3339, in the time zone of the host that wrote it) in epoch seconds, for jq.
+readonly EPOCH_JQ='def epoch:
+  capture("^(?<day>[0-9T:-]{19})([.][0-9]+)?(?<zone>Z|[+-][0-9]{2}:[0-9]{2})$")
+  | (.day + "Z" | fromdateiso8601) - (if .zone == "Z" then 0 else
+      (if .zone[0:1] == "-" then -60 else 60 end)
+      * ((.zone[1:3] | tonumber) * 60 + (.zone[4:6] | tonumber)) end);'
+
 # host_word HOST [SINCE]: fresh | stale | STATE | absent. Fresh is healthy with a status written at
 # SINCE (epoch seconds) or later; without SINCE, in the last 30 s.
 host_word() {
@@ -80,10 +87,10 @@ host_word() {
     printf '%s\n' "${http_status}"
     return
   fi
-  answer '[.hosts[] | select(.id == $id) | .status]
+  answer "${EPOCH_JQ}"' [.hosts[] | select(.id == $id) | .status]
     | if length == 0 then "absent"
       elif .[0].state != "healthy" then (.[0].state // "unknown")
-      elif (.[0].updated_at | sub("\\.[0-9]+"; "") | fromdateiso8601) < $since then "stale"
+      elif (.[0].updated_at | epoch) < $since then "stale"
       else "fresh" end' --arg id "$1" --argjson since "${since}"
 }
 

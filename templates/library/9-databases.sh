@@ -75,8 +75,8 @@ newest_task() {
     printf 'unknown - 0 -\n'
     return
   fi
-  jq -r 'max_by(.CreatedAt) | [.Status.State, .NodeID // "-",
-    (.CreatedAt | sub("\\.[0-9]+"; "") | fromdateiso8601), .ID] | map(tostring) | join(" ")' \
+  jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
+    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
     <<<"${text}"
 }
 
@@ -124,11 +124,11 @@ hosts_word() {
     printf '%s\n' "${http_status}"
     return
   fi
-  jq -r --argjson since "${since:-$((now - 30))}" --args '
+  jq -r --argjson since "${since:-$((now - 30))}" --args "${EPOCH_JQ}"'
     (.hosts | map({key: .id, value: .status}) | from_entries) as $seen
     | [$ARGS.positional[] | . as $id | $seen[$id]
       | (if . == null then "absent" elif .state != "healthy" then .state // "unknown"
-         elif (.updated_at | sub("\\.[0-9]+"; "") | fromdateiso8601) < $since then "stale"
+         elif (.updated_at | epoch) < $since then "stale"
          else "fresh" end) | select(. != "fresh") | "\($id) \(.)"]
     | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
 }

@@ -2,7 +2,7 @@
 # with all these hosts at once. Removed one by one, as the guide has it, two lost hosts of one
 # database wait for each other for ever, and no call gets out of it (measured).
 update_databases() {
-  local target="$1" host word ids id release
+  local target="$1" host ids id release
   local -a gone=()
   if [[ "${removal_needed}" == 'no' ]]; then
     already "${target} is removed"
@@ -15,8 +15,8 @@ update_databases() {
     return
   fi
   for host in "$@" "${!also[@]}"; do
-    update_databases_check_host "${host}"
     if [[ " ${gone[*]} " != *" ${host} "* ]]; then
+      update_databases_check_host "${host}"
       gone+=("${host}")
     fi
   done
@@ -69,42 +69,59 @@ update_databases_check_partners() {
 }
 
 # update_databases_body DATABASE GONE...: the request into scratch/DATABASE.body: the spec as it is
-# now without these hosts. Nodes and services without a host go, and what refers to them.
+# now without these hosts. Nodes and services left without a host go, and what names such a node.
+# The API rounds sizes of memory and leaves secrets of services out, and takes neither from what it
+# has: both come from the spec in etcd. Passwords of users it keeps by itself.
 update_databases_body() {
-  local id="$1" nodes services
+  local id="$1" word needs text
   shift
-  jq --arg id "${id}" --args '$ARGS.positional as $gone | .[] | select(.id == $id)
-    | (.tenant_id | if . then {tenant_id: .} else {} end) + {spec: (.spec
-      | .nodes |= [.[]? | .host_ids -= $gone | select(.host_ids != [])]
+  word=$(etcdctl_word "${RECOVERY_ENDPOINT}" get "/database_specs/${id}" --print-value-only)
+  [[ "${word}" == 'ok' ]] || stop "${BUSY}" "etcd does not tell the spec of ${id}" '' \
+    "$(<"${scratch}/etcdctl.err")" 'run the script again'
+  needs=$(jq -r --arg id "${id}" '.[] | select(.id == $id) | .spec
+    | if any(., .nodes[]?; has("memory")) or (.services // []) != [] then "yes" else "no" end' \
+    -- "${scratch}/databases.json")
+  if [[ "${needs}" == 'yes' && ! -s "${scratch}/etcdctl.out" ]]; then
+    stop "${MISMATCH}" "the exact spec of ${id} is not in etcd where it should be" \
+      "the key /database_specs/${id}" 'none' \
+      "POST its full spec without $* yourself, with ?remove_host= for each; then run this again"
+  fi
+  jq --arg id "${id}" --slurpfile stored "${scratch}/etcdctl.out" --args '
+    def memory($exact): if ($exact.memory // 0) > 0 then .memory = "\($exact.memory)"
+      else del(.memory) end;
+    $ARGS.positional as $gone | ($stored[0] // {}) as $exact | .[] | select(.id == $id)
+    | (if .tenant_id then {tenant_id} else {} end) + {spec: (.spec | memory($exact)
+      | .nodes |= [.[]? | .name as $name | .host_ids -= $gone | select(.host_ids != [])
+          | del(.source_node) | memory(first($exact.nodes[]? | select(.name == $name)) // {})]
       | [.nodes[].name] as $left
-      | .nodes |= map(if .source_node == null or (.source_node | IN($left[])) then .
-          else del(.source_node) end)
-      | if .services then .services |= [.[] | .host_ids -= $gone | select(.host_ids != [])]
-          else . end)}' \
-    -- "$@" <"${scratch}/databases.json" >"${scratch}/${id}.body"
-  nodes=$(jq '.spec.nodes | length' -- "${scratch}/${id}.body")
-  services=$(jq -r '[.spec.services[]?.service_id] | join(" ")' -- "${scratch}/${id}.body")
-  ((nodes > 0)) || stop "${MISMATCH}" "database ${id} lives only on hosts to be removed: $*" \
+      | if .services then .services |= [.[] | .service_id as $name | .host_ids -= $gone
+          | select(.host_ids != [])
+          | first($exact.services[]? | select(.service_id == $name)) as $same
+          | memory($same) | .config = $same.config
+          | if .database_connection.target_nodes
+            then .database_connection.target_nodes |= map(select(IN($left[]))) else . end
+          | if .database_connection.target_nodes == []
+            then del(.database_connection.target_nodes) else . end]
+        else . end)}' -- "$@" <"${scratch}/databases.json" >"${scratch}/${id}.body"
+  text=$(jq -r '[.spec.nodes[] | "\(.name) on \(.host_ids | join(" and "))"] | join(", ")' \
+    -- "${scratch}/${id}.body")
+  [[ -n "${text}" ]] || stop "${MISMATCH}" "database ${id} lives only on hosts to be removed: $*" \
     'a node on another host' 'none' \
     'bring one of them back; or restore it elsewhere from its backup, or delete it: yours to decide'
-  # The API tells settings of services without their secrets and does not fill them in again.
-  [[ -z "${services}" ]] || stop "${MISMATCH}" \
-    "database ${id} has services whose secrets an update would lose" 'no services' "${services}" \
-    "POST its full spec without $* yourself, with ?remove_host= for each; then run this again"
+  say "database ${id} keeps: ${text}"
 }
 
 # update_databases_one DATABASE GONE...: a database may still be modifying: an update of ours that a
 # killed script has left, or a task that came back with the snapshot.
 update_databases_one() {
-  local id="$1" url="${RECOVERY_API}/v1/databases/$1" query='' host text task body ids
-  shift
+  local id="$1" url="${RECOVERY_API}/v1/databases/$1" query='' host text task word
   local diagnose="curl '${url}/tasks'; hosts removed one by one leave a task that never ends"
+  shift
   wait_until "${DEADLINE_TASK}" modifiable "database ${id} can be changed" \
     update_databases_state_word "${id}"
   if ((work == 0)); then
-    read_databases
-    ids=$(databases_on "$@")
-    if [[ $'\n'"${ids}"$'\n' != *$'\n'"${id}"$'\n'* ]]; then
+    word=$(update_databases_left_word "${id}" "$@")
+    if [[ "${word}" == 'nothing' ]]; then
       already "database ${id} has nothing on: $*"
       return
     fi
@@ -113,11 +130,8 @@ update_databases_one() {
   for host in "$@"; do
     query="${query}${query:+&}remove_host=${host}"
   done
-  body=$(<"${scratch}/${id}.body")
-  mutate install -d -m 0700 -- "${STATE}/updates"
-  mutate put_file "${STATE}/updates/${id}.json" 0600 body
   # The Control Plane checks the spec on every host that stays before it answers: up to 5 min.
-  mutate api POST "${url}?${query}" "${STATE}/updates/${id}.json" 330
+  mutate update_databases_post "${url}?${query}" "${id}.body"
   if ((work > 0)); then
     return
   fi
@@ -129,11 +143,25 @@ update_databases_one() {
   fi
   task=$(answer '.task.task_id')
   await_task "${url}/tasks/${task}" "the update of database ${id}"
+  prove nothing "database ${id} has nothing left on: $*" \
+    'run this script again: it repeats the update' update_databases_left_word "${id}" "$@"
+}
+
+# update_databases_post URL NAME: the request prepared in scratch. Through mutate only.
+update_databases_post() {
+  api POST "$1" "${scratch}/$2" 330
+}
+
+# update_databases_left_word DATABASE GONE...: nothing | something, on these hosts as of now.
+update_databases_left_word() {
+  local ids
   read_databases
-  ids=$(databases_on "$@")
-  [[ $'\n'"${ids}"$'\n' != *$'\n'"${id}"$'\n'* ]] || stop "${FAILED}" \
-    "database ${id} still has something on: $*" 'nothing' 'an instance or a node' \
-    'run this script again: it repeats the update'
+  ids=$(databases_on "${@:2}")
+  if [[ $'\n'"${ids}"$'\n' == *$'\n'"$1"$'\n'* ]]; then
+    printf 'something\n'
+  else
+    printf 'nothing\n'
+  fi
 }
 
 # update_databases_state_word DATABASE: modifiable | its state | the failed request.

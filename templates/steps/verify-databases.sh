@@ -19,10 +19,12 @@ verify_databases() {
   wait_until 1 well 'every database and instance is back' verify_databases_word "${since}"
 }
 
-# What a database or instance was before this recovery, it may be after it: failed since long.
-# One definition for all filters below.
-readonly VERIFY_DATABASES_JQ='def epoch: sub("\\.[0-9]+"; "") | fromdateiso8601;
-  def fine: .state == "available";
+# For the filters below. An instance is fine if its status is written anew (every 5 s; its updated_at
+# is not) and tells no error. What failed before this recovery may be so after it.
+readonly VERIFY_DATABASES_JQ='
+  def fine: .state == "available" and (has("host_id") | not)
+    or .state == "available" and .error == null
+      and ((.status_updated_at // "1970-01-01T00:00:00Z") | epoch) >= now - 30;
   def old: (.state | IN("failed", "degraded", "stopped")) and (.updated_at | epoch) < $since;
   def bad: (fine or old) | not;'
 
@@ -34,7 +36,7 @@ verify_databases_word() {
     printf '%s\n' "${word}"
     return
   fi
-  jq -r --argjson since "$1" "${VERIFY_DATABASES_JQ}"' [.[] | ., .instances[]? | select(bad)
+  jq -r --argjson since "$1" "${EPOCH_JQ}${VERIFY_DATABASES_JQ}"' [.[] | ., .instances[]? | select(bad)
     | "\(.id) \(.state)"] | if . == [] then "well" else join(", ") end' \
     -- "${scratch}/databases.json"
 }
@@ -42,7 +44,7 @@ verify_databases_word() {
 # verify_databases_old SINCE: names what was not well before this recovery either.
 verify_databases_old() {
   local text line
-  text=$(jq -r --argjson since "$1" "${VERIFY_DATABASES_JQ}"' .[] | ., .instances[]? | select(old)
+  text=$(jq -r --argjson since "$1" "${EPOCH_JQ}${VERIFY_DATABASES_JQ}"' .[] | ., .instances[]? | select(old)
     | "\(.id) is \(.state) since \(.updated_at), before this recovery: left as it is"' \
     -- "${scratch}/databases.json")
   if [[ -n "${text}" ]]; then
@@ -56,7 +58,7 @@ verify_databases_old() {
 # hold a login token of before the loss, and then waits for ever: its service is named.
 verify_databases_advice() {
   local text id host state service
-  text=$(jq -r --argjson since "$1" "${VERIFY_DATABASES_JQ}"' .[] | .instances[]? | select(bad)
+  text=$(jq -r --argjson since "$1" "${EPOCH_JQ}${VERIFY_DATABASES_JQ}"' .[] | .instances[]? | select(bad)
     | "\(.id)|\(.host_id)|\(.state)"' -- "${scratch}/databases.json")
   while IFS='|' read -r id host state; do
     if [[ -z "${id}" ]]; then
