@@ -7,6 +7,8 @@ import Handlebars from 'handlebars';
 export interface Templates {
   readonly script: string;
   readonly runbook: string;
+  /** The page of bundles made before an incident. */
+  readonly choice: string;
   /** Step function files by kind, without the final newline. */
   readonly steps: Readonly<Record<string, string>>;
   /** The library files joined in name order, without the final newline. */
@@ -18,15 +20,17 @@ const home = new URL('../../templates/', import.meta.url);
 
 /** Reads `templates/`. Throws what the file system throws. */
 export async function loadTemplates(): Promise<Templates> {
-  const [script, runbook, steps, library] = await Promise.all([
+  const [script, runbook, choice, steps, library] = await Promise.all([
     readFile(new URL('script.sh.hbs', home), 'utf8'),
     readFile(new URL('runbook.md.hbs', home), 'utf8'),
+    readFile(new URL('choice.md.hbs', home), 'utf8'),
     readFolder('steps/'),
     readFolder('library/'),
   ]);
   return {
     script,
     runbook,
+    choice,
     steps: Object.fromEntries(steps.map(([name, text]) => [name.replace(/\.sh$/, ''), text])),
     library: library.map(([, text]) => text).join('\n\n'),
   };

@@ -1,0 +1,144 @@
+// Scripts on disk -> findings of ShellCheck, or the reason why there is none to be had.
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { type Diagnostic, diagnostic } from '../diagnostic.ts';
+
+/** Which ShellCheck has judged, or why none has. */
+export type Linter =
+  | { readonly found: true; readonly from: string; readonly version: string }
+  | { readonly found: false; readonly because: string };
+
+/** The linter and what it says. */
+export interface Linted {
+  readonly linter: Linter;
+  readonly findings: readonly Diagnostic[];
+}
+
+interface Command {
+  readonly from: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+// A first use of the wrapper downloads a binary; without a network that can take its time.
+const wrapperLimit = 60_000;
+
+/**
+ * Lints the scripts at these paths of a directory in one call: with the ShellCheck given, else the
+ * one on the PATH, else the one the npm wrapper has or can download.
+ */
+export async function lint(
+  directory: string,
+  paths: readonly string[],
+  given: string | null,
+): Promise<Linted> {
+  const reasons: string[] = [];
+  for (const tool of await commands(given)) {
+    const said = await execute(tool, ['--version'], directory, wrapperLimit);
+    const version = /^version: (.+)$/mu.exec(said.stdout)?.[1];
+    if (version === undefined) {
+      reasons.push(`${tool.from}: ${said.failure ?? firstLine(said.stderr) ?? 'gives no version'}`);
+      continue;
+    }
+    const linter = { found: true, from: tool.from, version } as const;
+    return { linter, findings: await findings(tool, directory, paths) };
+  }
+  return { linter: { found: false, because: reasons.join('; ') }, findings: [] };
+}
+
+async function commands(given: string | null): Promise<readonly Command[]> {
+  if (given !== null) return [{ from: given, command: given, args: [] }];
+  const { which } = await import('zx/core');
+  const onPath = await which('shellcheck', { nothrow: true });
+  const system = onPath === null ? [] : [{ from: onPath, command: onPath, args: [] }];
+  return [...system, ...wrapper()];
+}
+
+// The wrapper ends the process that imports it where it cannot write its binary, so it gets one.
+function wrapper(): readonly Command[] {
+  try {
+    const home = dirname(createRequire(import.meta.url).resolve('shellcheck/package.json'));
+    const cli = join(home, 'bin', 'shellcheck.js');
+    if (!existsSync(cli)) return [];
+    return [{ from: 'the npm package shellcheck', command: process.execPath, args: [cli] }];
+  } catch {
+    return [];
+  }
+}
+
+interface Comment {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly level: string;
+  readonly code: number;
+  readonly message: string;
+}
+
+async function findings(
+  tool: Command,
+  directory: string,
+  paths: readonly string[],
+): Promise<readonly Diagnostic[]> {
+  if (paths.length === 0) return [];
+  const args = ['--norc', '--format=json1', '--severity=style', '--', ...paths];
+  const { stdout, stderr, failure } = await execute(tool, args, directory, null);
+  const start = stdout.indexOf('{"comments"');
+  if (start < 0) {
+    throw new Error(`ShellCheck gave no result: ${failure ?? firstLine(stderr) ?? stdout}`);
+  }
+  const { comments } = JSON.parse(stdout.slice(start)) as { readonly comments: readonly Comment[] };
+  return comments.map((comment) =>
+    diagnostic(
+      'CHK002',
+      { file: comment.file, position: { line: comment.line, column: comment.column } },
+      {
+        what: `SC${comment.code} (${comment.level}): ${comment.message}`,
+        why: 'Every script is clean at severity style, with the optional checks it names.',
+        remedy: 'Report it with the inventory: it is a mistake of the compiler or its templates.',
+      },
+    ),
+  );
+}
+
+interface Said {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Why the command did not run, or null. */
+  readonly failure: string | null;
+}
+
+/** Runs a tool without a shell between: a bundle has more paths than a shell line can hold. */
+function execute(
+  tool: Command,
+  args: readonly string[],
+  cwd: string,
+  timeout: number | null,
+): Promise<Said> {
+  return new Promise((resolve) => {
+    const child = spawn(tool.command, [...tool.args, ...args], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(timeout === null ? {} : { timeout }),
+    });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    const answer = (failure: string | null) =>
+      resolve({
+        stdout: Buffer.concat(out).toString('utf8'),
+        stderr: Buffer.concat(err).toString('utf8'),
+        failure,
+      });
+    child.on('error', (error) => answer(error.message));
+    child.on('close', (_, signal) => answer(signal === null ? null : `ended by ${signal}`));
+  });
+}
+
+function firstLine(text: string): string | null {
+  return text.split('\n').find((line) => line.trim() !== '') ?? null;
+}

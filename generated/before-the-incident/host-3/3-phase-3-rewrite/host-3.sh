@@ -1,0 +1,1988 @@
+#!/usr/bin/env bash
+# 3-phase-3-rewrite/host-3.sh: prove one voter on host-3, then let old logins go
+#
+# Plan acme-host-3 of cluster acme, recovery from total quorum loss. Without options it looks and
+# changes nothing; --apply acts. Generated: change the inventory or the templates and compile again.
+#
+#   where     host-3 (192.168.104.3), as root
+#   why       The restored data are tried on loopback before anything relies on them; surviving
+#             databases can write again from here on.
+#   guide     3.1 3.2 3.3
+#   after     2-phase-2-restore/host-3.sh
+#   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
+#             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
+#   inputs    sha256:135c1321ef82a6af227c26ed92860596f3de3679f4be75679a01079f90212d2c
+
+# shellcheck enable=add-default-case
+# shellcheck enable=avoid-nullary-conditions
+# shellcheck enable=check-extra-masked-returns
+# shellcheck enable=check-set-e-suppressed
+# shellcheck enable=check-unassigned-uppercase
+# shellcheck enable=deprecate-which
+# shellcheck enable=quote-safe-variables
+# shellcheck enable=require-double-brackets
+# shellcheck enable=require-variable-braces
+# shellcheck disable=SC2034,SC2329  # the library is whole in every script; none uses all of it
+# shellcheck disable=SC2016  # filters of jq and awk have names of their own
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf '%s\n' "bash 4.4 or newer is needed, this is ${BASH_VERSION}" >&2
+  exit 69
+fi
+set -Eeuo pipefail
+shopt -s inherit_errexit
+
+# --- values: what differs between scripts of the same kind
+readonly PLAN='acme-host-3'
+readonly SCRIPT='3-phase-3-rewrite/host-3.sh'
+readonly HOST='host-3'
+readonly -a HOST_ADDRESSES=('192.168.104.3')
+readonly MACHINE_ID=''
+readonly DATA_DIR='/data/pgedge/control-plane'
+readonly SERVICE='control-plane_host-3'
+readonly API_PORT='3000'
+readonly CLIENT_PORT='2379'
+readonly PEER_PORT='2380'
+readonly CLIENT_URL='https://192.168.104.3:2379'
+readonly PEER_URL='https://192.168.104.3:2380'
+readonly RECOVERY_HOST='host-3'
+readonly RECOVERY_API='http://192.168.104.3:3000'
+readonly RECOVERY_ENDPOINT='https://192.168.104.3:2379'
+readonly RECOVERY_SERVICE='control-plane_host-3'
+readonly -a SERVERS=('host-1' 'host-2' 'host-3')
+readonly QUORUM_TARGET='2'
+readonly -a API_TLS=()
+readonly TOOLS_DIR=''
+readonly -a TOOLS=(
+  'awk'
+  'curl'
+  'etcd'
+  'etcdctl'
+  'etcdutl'
+  'flock'
+  'getent'
+  'grep'
+  'hostname'
+  'jq'
+  'sed'
+  'stat'
+  'timeout'
+)
+readonly -a OPTIONS=()
+readonly DEADLINE_STOP='60'
+readonly DEADLINE_SWARM='120'
+readonly DEADLINE_ETCD='60'
+readonly DEADLINE_TASK='600'
+
+main() {
+  start "$@"
+  need 'etcd-restored' '' '2-phase-2-restore/host-3.sh'
+
+  # Never kill by name: the process that holds them is named, and the script stops.
+  begin '3.1' 'Prove again that nothing holds the database or the ports'
+  prove_free 'rewrite'
+
+  # A trial start which no client and no old member can reach.
+  begin '3.2' 'Rewrite the membership on loopback and prove one voter'
+  rewrite_membership
+
+  # A restored etcd makes clients with old login tokens wait instead of refusing them: surviving
+  # databases would stay read-only. They are writable from here on.
+  begin '3.2' 'Let everything that holds an old login log in anew'
+  token_window '12'
+
+  # etcd has written as root since phase 2.
+  begin '3.3' 'Give the restored data their owner, mode and label'
+  fix_ownership 'reference'
+
+  finish \
+    'Next: 4-phase-4-start/host-3.sh here on host-3'
+}
+
+# --- steps: one function for each kind of step above, and what it calls of its own
+
+# guide 1.3 and 3.1. The guide's `pkill -9 etcd` never matches the embedded etcd, and does match
+# other people's. Nothing is ended here: what holds the database or a port is named.
+# prove_free restore|rewrite: before which of the two.
+prove_free() {
+  local word
+  if [[ "$1" == 'restore' ]]; then
+    settle
+    if [[ "${settled}" == 'yes' ]]; then
+      return
+    fi
+  else
+    word=$(prove_free_phase)
+    if [[ "${word}" == 'started' ]]; then
+      already "phase 4 has started ${SERVICE}, which now holds them"
+      return
+    fi
+  fi
+  refuse_holders
+}
+
+# prove_free_phase: started | before, whether phase 4 has begun: its service is up on restored data.
+prove_free_phase() {
+  local word scale
+  word=$(progress)
+  if [[ "${word}" == 'restored' ]]; then
+    scale=$(service_scale "${SERVICE}")
+    if [[ "${scale}" =~ ^[1-9] ]]; then
+      printf 'started\n'
+      return
+    fi
+  fi
+  printf 'before\n'
+}
+
+# guide 3.2, first part. The guide starts an etcd with --force-new-cluster on all addresses, sleeps
+# for 30 s and ends every etcd by name. A restored directory has one member already, so this is a
+# trial start that proves it: on loopback and ports of its own, where no client and no old member
+# gets in, until it answers, with this host's own credentials; then it is ended by its own pid.
+rewrite_membership() {
+  local evidence="${STATE}/rewritten" port url expected line='' revision='' id='' text=''
+  if [[ -f "${evidence}" ]]; then
+    already "proved before: $(<"${evidence}")"
+    return
+  fi
+  require_minor etcd etcdctl
+  refuse_holders
+  expected=$(<"${STATE}/expected")
+  port=$(loopback_port 32379)
+  url="https://127.0.0.1:${port}"
+  port=$(loopback_port "$((port + 1))")
+  start_etcd rewrite "${ETCD_DIR}" "${url}" --force-new-cluster --listen-client-urls "${url}" \
+    --advertise-client-urls "${CLIENT_URL}" --listen-peer-urls "https://127.0.0.1:${port}"
+  prove '1' 'there is exactly one member' 'undo/ of this host leads back; restore again' \
+    rewrite_membership_count "${url}"
+  prove 'voter' "it is ${HOST} at ${PEER_URL}, started and voting" \
+    'undo/ of this host leads back; restore again' member_word "${url}" "${HOST}" "${PEER_URL}"
+  if ((work == 0)); then
+    revision=$(endpoint_field "${url}" Revision)
+    ((revision >= expected)) || stop "${FAILED}" 'the revision is lower than the restore promised' \
+      "${expected} or more" "${revision}" 'undo/ of this host leads back; restore again'
+    say "proved: revision ${revision}, ${expected} or more"
+    line=$(members "${url}")
+    id=$(endpoint_field "${url}" ClusterID)
+    text="member ${line}, revision ${revision}, cluster id ${id}"
+  fi
+  mutate end_etcd
+  mutate put_file "${evidence}" 0600 text
+}
+
+# rewrite_membership_count ENDPOINT: how many members there are, of any kind.
+rewrite_membership_count() {
+  local list
+  list=$(members "$1")
+  wc -l <<<"${list}"
+}
+
+# guide 3.2, second part, which the guide does not have. A client that logged in before the restore
+# holds a token of a raft index the restored etcd reaches in months; etcd waits for that index, and
+# surviving databases stay read-only. For SECONDS, etcd runs on the real client addresses with JWT
+# tokens: it refuses an old token at once, the client logs in anew, and the Control Plane's etcd
+# refuses the JWT at once in its turn. Peers are on loopback: no old member gets in. Databases are
+# writable from here on.
+token_window() {
+  local evidence="${STATE}/token-window" key="${scratch}/jwt" addresses peer metrics logins='' text
+  if [[ -f "${evidence}" ]]; then
+    already "$(<"${evidence}")"
+    return
+  fi
+  require_minor etcd etcdctl
+  refuse_holders
+  addresses=$(token_window_urls)
+  peer=$(loopback_port 32380)
+  metrics=$(loopback_port "$((peer + 1))")
+  # Of no use to anyone once this etcd has ended; gone with the scratch directory.
+  head -c 64 /dev/urandom >"${key}"
+  start_etcd token-window "${ETCD_DIR}" "${CLIENT_URL}" --listen-client-urls "${addresses}" \
+    --advertise-client-urls "${CLIENT_URL}" --listen-peer-urls "https://127.0.0.1:${peer}" \
+    --listen-metrics-urls "http://127.0.0.1:${metrics}" \
+    --auth-token "jwt,sign-method=HS256,priv-key=${key},ttl=10m"
+  say "clients can write and log in anew; keeping the window open for $1 s"
+  mutate hold_token_window "$1" "http://127.0.0.1:${metrics}/metrics"
+  text="window of $1 s, ${logins:-no count of} login(s)"
+  mutate end_etcd
+  mutate put_file "${evidence}" 0600 text
+}
+
+# hold_token_window SECONDS URL: keeps the window open and counts logins other than our own.
+hold_token_window() {
+  local own seen=0 began="${SECONDS}"
+  own=$(token_window_logins "$2")
+  while ((SECONDS - began < $1)); do
+    sleep 1
+    seen=$(token_window_logins "$2")
+    seen=$((seen - own))
+    [[ -d "/proc/${etcd_pid}" ]] || stop "${FAILED}" 'etcd has ended during the window' '' '' \
+      "see ${STATE}/log/token-window.log; then run the script again"
+    if ((seen > ${logins:-0})); then
+      say "${seen} login(s) after $((SECONDS - began)) s"
+    fi
+    logins="${seen}"
+  done
+  say "the window closes: ${logins} login(s)"
+}
+
+# token_window_logins URL: how many logins have succeeded, by etcd's own count.
+token_window_logins() {
+  api GET "$1"
+  awk '/^grpc_server_handled_total\{.*grpc_code="OK".*grpc_method="Authenticate"/ { n += $NF }
+    END { print n + 0 }' "${scratch}/answer"
+}
+
+# token_window_urls: client URLs of every address of this host that is on this machine. etcd listens
+# on addresses, not on names.
+token_window_urls() {
+  local here address host urls=''
+  here=$(hostname -I)
+  for address in "${HOST_ADDRESSES[@]}"; do
+    if [[ "${address}" != *:* && ! "${address}" =~ ^[0-9.]+$ ]]; then
+      address=$(getent ahosts "${address}" | awk '!seen++ { print $1 }')
+    fi
+    host=$(url_host "${address}")
+    if [[ " ${here} " == *" ${address} "* && "${urls}" != *"//${host}:"* ]]; then
+      urls="${urls:+${urls},}https://${host}:${CLIENT_PORT}"
+    fi
+  done
+  printf '%s\n' "${urls:-${CLIENT_URL}}"
+}
+
+# guide 2.4 and 3.3. The guide's 1001:1001 occurs nowhere in the product, whose image runs as root.
+# Owner, group, mode and SELinux label are those of the directory set aside or, in a total loss, of
+# the certificates; or owner and group are the inventory's.
+# fix_ownership reference|USER:GROUP
+fix_ownership() {
+  local like="${STATE}/before/etcd" seen user group mode wrong
+  local -a owner=("$1") permissions=(0700)
+  seen="${like}"
+  if [[ ! -d "${like}" ]]; then
+    if ((work > 0)) && [[ -d "${ETCD_DIR}" ]]; then
+      seen="${ETCD_DIR}" # what the earlier step will have set aside
+    else
+      like="${CERTIFICATES}"
+      seen="${like}"
+    fi
+  fi
+  user="${1%%:*}"
+  group="${1#*:}"
+  mode='700'
+  if [[ "$1" == 'reference' ]]; then
+    user=$(stat -c %u -- "${seen}")
+    group=$(stat -c %g -- "${seen}")
+    mode=$(stat -c %a -- "${seen}")
+    owner=("--reference=${like}")
+    permissions=("--reference=${like}")
+  fi
+  if ((work > 0)); then
+    # What root restores is root's and 0700.
+    if [[ "${user}:${group}:${mode}" =~ ^(0|root):(0|root):700$ ]]; then
+      wrong=''
+    elif [[ "${step}" == '2.4' ]]; then
+      wrong='yes'
+    else
+      cannot_know "whether etcd has made files that are not ${user}:${group}'s"
+      return
+    fi
+  else
+    wrong=$(fix_ownership_wrong "${user}" "${group}" "${mode}")
+  fi
+  if [[ -z "${wrong}" ]]; then
+    already "${ETCD_DIR} is ${user}:${group}'s, mode ${mode}"
+  else
+    mutate chown -R "${owner[@]}" -- "${ETCD_DIR}"
+    mutate chmod "${permissions[@]}" -- "${ETCD_DIR}"
+    prove '' "${ETCD_DIR} is ${user}:${group}'s, mode ${mode}" 'look at the file that is named' \
+      fix_ownership_wrong "${user}" "${group}" "${mode}"
+  fi
+  fix_ownership_label "${like}"
+}
+
+# fix_ownership_wrong USER GROUP MODE: the first file that is not as it should be, or nothing.
+fix_ownership_wrong() {
+  local mode
+  mode=$(stat -c %a -- "${ETCD_DIR}")
+  if [[ "${mode}" != "$3" ]]; then
+    printf '%s\n' "${ETCD_DIR} has mode ${mode}"
+    return
+  fi
+  find "${ETCD_DIR}" \( ! -user "$1" -o ! -group "$2" \) -print -quit
+}
+
+# fix_ownership_label LIKE: the SELinux label, where there is SELinux.
+fix_ownership_label() {
+  local want have
+  if [[ ! -e /sys/fs/selinux/enforce ]]; then
+    return
+  fi
+  if ((work > 0)); then
+    cannot_know 'whether the restored directory needs another SELinux label'
+    return
+  fi
+  want=$(stat -c %C -- "$1")
+  have=$(stat -c %C -- "${ETCD_DIR}")
+  if [[ "${have}" == "${want}" ]]; then
+    already "SELinux label ${want}"
+    return
+  fi
+  mutate chcon -R --reference="$1" -- "${ETCD_DIR}"
+}
+
+# --- library: the same in every script of every bundle
+
+# Exit statuses, told in --help.
+readonly FAILED=1 LOOKED=3 USAGE=64 UNAVAILABLE=69 BUSY=75 NOT_ROOT=77 MISMATCH=78
+
+mode='look'   # look | apply. Only mutate and the waits read it.
+incident=1    # --incident: which disaster this plan is used for
+step='start'  # the guide step under way, first word of every line
+step_number=0 # counts begin
+work=0        # mutations shown and not run; always 0 when acting
+work_began=0  # the step that showed the first of them
+log=''        # this run's log, once there is one
+scratch=''    # a private temporary directory, gone at exit
+
+# say TEXT: a line for people on standard error, and for the log when acting.
+say() {
+  printf '%(%H:%M:%S)T %s  %s\n' -1 "${step}" "$1" >&2
+  if [[ -n "${log}" ]]; then
+    printf '%(%FT%T%z)T %s %s %s\n' -1 "${HOST}" "${step}" "$1" >>"${log}"
+  fi
+}
+
+# stop STATUS WHAT EXPECTED SEEN REMEDY: ends the script; an empty EXPECTED or SEEN is left out.
+stop() {
+  say "STOP: $2"
+  [[ -z "$3" ]] || say "  expected: $3"
+  [[ -z "$4" ]] || say "  seen:     $4"
+  say "  do:       $5"
+  exit "$1"
+}
+
+# begin GUIDE TITLE: the next step. GUIDE is the guide's own number.
+begin() {
+  step_number=$((step_number + 1))
+  step="$1"
+  say "== ${step_number}. $2"
+}
+
+# already TEXT: the step finds its work done.
+already() {
+  say "done already: $1"
+}
+
+# finish NEXT...: the last lines say what comes next and where.
+finish() {
+  local line
+  step='end'
+  if ((work > 0)); then
+    say "looked only: ${work} change(s) to make. Run again with --apply."
+    exit "${LOOKED}"
+  fi
+  if [[ "${mode}" == 'look' ]]; then
+    say 'looked only: nothing to do.'
+  else
+    say "done in ${SECONDS} s. Log: ${log}"
+  fi
+  for line in "$@"; do
+    say "${line}"
+  done
+}
+
+apply='no'
+swarm_token_file=''
+declare -A fenced=() # --fenced HOST: the operator vouches that HOST cannot come back by itself
+declare -A also=()   # --also HOST: to be removed in the same recovery
+
+# start ARGUMENT...: options, then every guard that needs no plan step. Returns only where the
+# script may go on: right machine, root, alone, tools at hand.
+start() {
+  export LC_ALL=C
+  unset CDPATH
+  umask 077
+  PATH="${TOOLS_DIR:+${TOOLS_DIR}:}${PATH}"
+  PATH="${PATH}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+  clear_environment
+  read_options "$@"
+  refuse_xtrace
+  require_root
+  require_tools
+  require_machine
+  take_lock
+  STATE="${DATA_DIR}/plan-recovery/${PLAN}-${incident}"
+  readonly STATE
+  scratch=$(mktemp -d)
+  trap 'on_error "$?" "${LINENO}" "${BASH_COMMAND}"' ERR
+  trap 'on_exit "$?"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  if [[ "${apply}" == 'yes' ]]; then
+    mode='apply'
+    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    log="${STATE}/log/${SCRIPT//\//.}.log"
+    touch -- "${log}"
+  fi
+  say "${SCRIPT} on ${HOST}, plan ${PLAN}, incident ${incident}: ${mode}"
+}
+
+# etcd and its tools read flags from the environment too, and refuse to hear a thing twice.
+clear_environment() {
+  local name
+  for name in "${!ETCD_@}" "${!ETCDCTL_@}" "${!ETCDUTL_@}"; do
+    case "${name}" in
+      ETCD_DIR | ETCD_LIMITS | ETCD_SERVER_TLS | ETCDCTL_TLS) ;;
+      *) unset -v "${name}" ;;
+    esac
+  done
+}
+
+read_options() {
+  while (($# > 0)); do
+    case "$1" in
+      --apply) apply='yes' ;;
+      --incident | --fenced | --also | --swarm-token-file)
+        (($# > 1)) || stop "${USAGE}" "$1 needs a value" '' '' "see ${0##*/} --help"
+        take_option "$1" "$2"
+        shift
+        ;;
+      --help)
+        show_help
+        exit 0
+        ;;
+      *) stop "${USAGE}" "unknown argument: $1" '' '' "see ${0##*/} --help" ;;
+    esac
+    shift
+  done
+}
+
+take_option() {
+  if [[ "$1" != '--incident' && " ${OPTIONS[*]} " != *" $1 "* ]]; then
+    stop "${USAGE}" "this script has no option $1" '' '' "see ${0##*/} --help"
+  fi
+  case "$1" in
+    --incident)
+      [[ "$2" =~ ^[1-9][0-9]{0,3}$ ]] \
+        || stop "${USAGE}" 'the incident is not a number' '1 to 9999' "$2" 'give a number'
+      incident="$2"
+      ;;
+    --fenced) fenced["$2"]='yes' ;;
+    --also) also["$2"]='yes' ;;
+    --swarm-token-file) swarm_token_file="$2" ;;
+    *) stop "${USAGE}" "unknown option: $1" '' '' "see ${0##*/} --help" ;;
+  esac
+}
+
+# The header of this file is its manual page's first half.
+show_help() {
+  sed -n '2,/^$/s/^#\( \{0,1\}\)//p' -- "$0"
+  cat <<'HELP'
+
+OPTIONS
+  --apply               act; without it the script looks, prints every change it would make,
+                        argument for argument, and changes nothing
+  --incident N          the how-manieth disaster this plan is used for (default 1); give the same
+                        number to every script. Names of logs and set-aside data carry it
+  --fenced HOST         you vouch that HOST is off, or cut off, and stays so (phase 1)
+  --also HOST           HOST is to be removed in the same recovery (phase 5)
+  --swarm-token-file F  a file holding the Swarm join token, mode 0600, or - for standard input
+  --help                this page
+
+EXIT STATUS
+  0 done, or nothing to do      1 a step failed               3 looked: there is work to do
+  64 usage                      69 a tool or service lacks    75 busy or timed out: run again
+  77 not root                   78 wrong machine, or the world does not match the plan
+  129, 130, 143 signals
+
+A script killed anywhere is run again: it looks what is there and goes on. Nothing is deleted; what
+is set aside lies in plan-recovery/ in the data directory.
+HELP
+}
+
+refuse_xtrace() {
+  if [[ "$-" == *x* ]]; then
+    set +x
+    stop "${USAGE}" 'the shell traces (set -x): passwords would be printed' '' '' 'run without -x'
+  fi
+}
+
+require_root() {
+  local id
+  id=$(id -u)
+  [[ "${id}" == 0 ]] \
+    || stop "${NOT_ROOT}" 'not root' 'user id 0' "user id ${id}" "run it as root: sudo bash $0"
+}
+
+require_tools() {
+  local tool lacking=''
+  for tool in "${TOOLS[@]}"; do
+    if ! command -v -- "${tool}" >/dev/null; then
+      lacking="${lacking} ${tool}"
+    fi
+  done
+  [[ -z "${lacking}" ]] || stop "${UNAVAILABLE}" "tools are missing:${lacking}" '' '' \
+    'install them (etcd, etcdctl, etcdutl: release 3.6), then run again'
+}
+
+# The machine is known by its machine id where the inventory has one, else by one of its addresses.
+require_machine() {
+  local seen address
+  if [[ -n "${MACHINE_ID}" ]]; then
+    seen=$(cat -- /etc/machine-id)
+    [[ "${seen}" == "${MACHINE_ID}" ]] || stop "${MISMATCH}" "this machine is not ${HOST}" \
+      "machine id ${MACHINE_ID}" "machine id ${seen}" "carry this script to ${HOST}"
+    return
+  fi
+  seen=$(hostname -I)
+  for address in "${HOST_ADDRESSES[@]}"; do
+    if [[ " ${seen} " == *" ${address} "* ]]; then
+      return
+    fi
+  done
+  # An inventory that gives names only: let the resolver say which address a name means.
+  for address in "${HOST_ADDRESSES[@]}"; do
+    address=$(getent ahosts "${address}" | awk '{ print $1; exit }' || true)
+    if [[ -n "${address}" && " ${seen} " == *" ${address} "* ]]; then
+      return
+    fi
+  done
+  stop "${MISMATCH}" "this machine is not ${HOST}" "an address of ${HOST}: ${HOST_ADDRESSES[*]}" \
+    "addresses ${seen}" "carry this script to ${HOST} (${HOST_ADDRESSES[0]})"
+}
+
+# The lock is held on a directory, so that looking creates nothing; it ends with the process.
+take_lock() {
+  local place="${DATA_DIR}" lock
+  while [[ ! -d "${place}" ]]; do
+    place="${place%/*}"
+    place="${place:-/}"
+  done
+  exec {lock}<"${place}"
+  readonly LOCK="${lock}"
+  flock --nonblock "${LOCK}" || stop "${BUSY}" 'another script of a plan is running here' '' \
+    "the lock on ${place} is held" "wait for it to end, or see: fuser -v '${place}'"
+}
+
+on_error() {
+  trap - ERR
+  # In a subshell the command itself has spoken, and the parent tells where.
+  if ((BASH_SUBSHELL == 0)); then
+    case "$1" in
+      "${UNAVAILABLE}" | "${BUSY}" | "${MISMATCH}") ;;
+      *)
+        say "FAILED in step ${step_number} (line $2, status $1): ${3%%$'\n'*}"
+        say '  do:       read the lines above, mend the cause, run the script again'
+        exit "${FAILED}"
+        ;;
+    esac
+  fi
+  exit "$1"
+}
+
+on_exit() {
+  trap - ERR EXIT
+  end_etcd
+  [[ -z "${scratch}" ]] || rm -rf -- "${scratch:?}"
+  exit "$1"
+}
+
+# mutate COMMAND...: the one gate every change goes through. Looking prints what acting runs.
+mutate() {
+  local shown
+  shown=$(shown_as "$@")
+  if [[ "${mode}" == 'look' ]]; then
+    ((work > 0)) || work_began="${step_number}"
+    work=$((work + 1))
+    say "would run: ${shown}"
+    return
+  fi
+  say "run: ${shown}"
+  "$@"
+}
+
+# The command as a person would type it: docker_patiently is docker, repeated while Swarm is busy;
+# as_host and as_kept are etcdctl with this host's own credentials in its environment; noted keeps
+# the command's words.
+shown_as() {
+  local text
+  if [[ "$1" == 'noted' ]]; then
+    set -- "${@:3}"
+  fi
+  case "$1" in
+    docker_patiently) set -- docker "${@:2}" ;;
+    docker_kill) set -- docker kill "${@:2}" ;;
+    as_host) set -- "${@:2}" ;;
+    as_kept) set -- "${@:3}" ;;
+    *) ;;
+  esac
+  printf -v text '%q ' "$@"
+  printf '%s\n' "${text% }"
+}
+
+# noted NAME COMMAND...: runs COMMAND; what it says goes to log/NAME.log. For mutate.
+noted() {
+  say "its words: ${STATE}/log/$1.log"
+  "${@:2}" >>"${STATE}/log/$1.log" 2>&1
+}
+
+# cannot_know WHAT: a probe that has no meaning before an earlier change has been made.
+cannot_know() {
+  say "cannot know before step ${work_began} has run: $1"
+}
+
+# wait_until SECONDS WANT WHAT PROBE...: repeats PROBE, which answers in a word, until it is WANT.
+# The word dead ends the wait at once.
+wait_until() {
+  local limit="$1" want="$2" what="$3" seen='' began="${SECONDS}" told=0 spent=0
+  shift 3
+  if ((work > 0)); then
+    say "would wait up to ${limit} s until ${what}"
+    return
+  fi
+  seen=$("$@")
+  if [[ "${mode}" == 'look' && "${seen}" != "${want}" ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${seen}"
+    return
+  fi
+  until [[ "${seen}" == "${want}" ]]; do
+    [[ "${seen}" != 'dead' ]] || stop "${FAILED}" "it has ended before ${what}" "${want}" 'dead' \
+      "see why: ${diagnose:-docker ps}"
+    spent=$((SECONDS - began))
+    if ((spent >= limit)); then
+      stop "${BUSY}" "waited ${spent} s in vain until ${what}" "${want}" "${seen}" \
+        "run the script again to go on waiting; ask: ${diagnose:-docker ps}"
+    fi
+    if ((spent >= told)); then
+      say "waiting until ${what}: ${seen} (${spent} s, $((limit - spent)) s left)"
+      told=$((spent + 5))
+    fi
+    sleep 1
+    seen=$("$@")
+  done
+  say "${what}: ${seen}"
+}
+
+# prove WANT WHAT REMEDY PROBE...: the world must be as wanted now, else the step has failed.
+prove() {
+  local want="$1" what="$2" remedy="$3" seen
+  shift 3
+  if ((work > 0)); then
+    cannot_know "${what}"
+    return
+  fi
+  seen=$("$@")
+  [[ "${seen}" == "${want}" ]] || stop "${FAILED}" "not so: ${what}" "${want}" "${seen}" "${remedy}"
+  say "proved: ${what}"
+}
+
+# file_word PATH: absent | file | directory | link | mount | other.
+file_word() {
+  if [[ -L "$1" ]]; then
+    printf 'link\n'
+  elif [[ ! -e "$1" ]]; then
+    printf 'absent\n'
+  elif [[ -f "$1" ]]; then
+    printf 'file\n'
+  elif [[ ! -d "$1" ]]; then
+    printf 'other\n'
+  else
+    local inner outer
+    inner=$(stat -c %d -- "$1")
+    outer=$(stat -c %d -- "$1/..")
+    if [[ "${inner}" == "${outer}" ]]; then printf 'directory\n'; else printf 'mount\n'; fi
+  fi
+}
+
+# set_aside NAME: moves DATA_DIR/NAME to STATE/before/NAME: one rename on one file system, never
+# over an earlier one, never a link or a mount point.
+set_aside() {
+  local from="${DATA_DIR}/$1" to="${STATE}/before/$1" from_word to_word
+  from_word=$(file_word "${from}")
+  to_word=$(file_word "${to}")
+  case "${from_word}:${to_word}" in
+    directory:absent | file:absent)
+      mutate install -d -m 0700 -- "${STATE}/before"
+      mutate mv -T -- "${from}" "${to}"
+      ;;
+    absent:*) already "${from} is not there" ;;
+    *)
+      stop "${MISMATCH}" "cannot set ${from} aside" \
+        'a plain directory or file, and its place free' \
+        "${from} is: ${from_word}; ${to} is: ${to_word}" \
+        'look at both; a second disaster needs --incident 2 on every script'
+      ;;
+  esac
+}
+
+# keep_copy NAME: a copy of DATA_DIR/NAME in STATE/before, made once.
+keep_copy() {
+  local from="${DATA_DIR}/$1" to="${STATE}/before/$1" word
+  word=$(file_word "${to}")
+  case "${word}" in
+    absent)
+      mutate install -d -m 0700 -- "${STATE}/before"
+      mutate rm -rf -- "${to:?}.partial"
+      mutate cp -a -- "${from}" "${to}.partial"
+      mutate mv -T -- "${to}.partial" "${to}"
+      ;;
+    file | directory) already "${to} is kept" ;;
+    *)
+      stop "${MISMATCH}" "cannot keep a copy of ${from}" 'nothing, or our own copy' \
+        "${to} is: ${word}" 'look at it'
+      ;;
+  esac
+}
+
+# put_file PATH MODE VARIABLE: writes the variable's text to PATH: temporary file, sync, rename.
+# Through mutate only, which shows the variable's name and never its text.
+put_file() {
+  local -n put_text="$3"
+  printf '%s\n' "${put_text}" >"$1.partial"
+  chmod -- "$2" "$1.partial"
+  sync -- "$1.partial"
+  mv -T -- "$1.partial" "$1"
+}
+
+http_status='' # what api last got: three digits, or refused | timeout | failed
+
+# api METHOD URL [BODY_FILE [SECONDS]]: one request. The answer's body is in scratch/answer, its
+# headers in scratch/headers.
+# Reads may be repeated by their callers; POST and DELETE are looked after by a probe instead.
+api() {
+  local method="$1" url="$2" body="${3:-}" limit="${4:-10}" status=0
+  local -a call=(curl --silent --show-error --globoff --noproxy '*' --connect-timeout 5
+    --max-time "${limit}" --output "${scratch}/answer" --dump-header "${scratch}/headers"
+    --write-out '%{http_code}' --request "${method}" "${API_TLS[@]}")
+  if [[ -n "${body}" ]]; then
+    call+=(--header 'Content-Type: application/json' --data-binary "@${body}")
+  fi
+  : >"${scratch}/answer"
+  : >"${scratch}/headers"
+  http_status=$("${call[@]}" -- "${url}" 2>"${scratch}/curl.err") || status=$?
+  case "${status}" in
+    0) ;;
+    7) http_status='refused' ;;
+    28) http_status='timeout' ;;
+    *) http_status='failed' ;;
+  esac
+}
+
+# api_word URL: the status a GET of URL gets, as a word for wait_until and prove.
+api_word() {
+  api GET "$1"
+  printf '%s\n' "${http_status}"
+}
+
+# answer FILTER [JQ_OPTION...]: what jq reads in the last answer; the script stops where that is
+# not JSON.
+answer() {
+  jq -r "${@:2}" "$1" -- "${scratch}/answer"
+}
+
+# answer_text: the last answer for a person: its message if it has one, else its first line.
+answer_text() {
+  local text=''
+  text=$(jq -r '.message // .error // empty' -- "${scratch}/answer" 2>/dev/null) || true
+  if [[ -z "${text}" ]]; then
+    text=$(head -c 300 -- "${scratch}/answer" | tr '\n' ' ')
+  fi
+  printf '%s\n' "${text:-no text}"
+}
+
+# api_must WANT METHOD URL [BODY_FILE [SECONDS]]: as api, and any other status stops the script.
+api_must() {
+  local want="$1" text
+  shift
+  api "$@"
+  if [[ "${http_status}" != "${want}" ]]; then
+    text=$(answer_text)
+    stop "${FAILED}" "$1 $2 did not answer ${want}" "${want}" "${http_status}: ${text}" \
+      'see the Control Plane log of the host that was asked, then run the script again'
+  fi
+}
+
+# generation: 0.6 | 0.7, by the shape of the recovery host's host list; 0.7 means 0.7 or newer.
+generation() {
+  api_must 200 GET "${RECOVERY_API}/v1/hosts"
+  answer 'if any(.hosts[]; has("peer_addresses") or has("etcd_mode")) then "0.7" else "0.6" end'
+}
+
+# record_word HOST: present | absent, from the recovery host's list. Never asked by /v1/hosts/ID,
+# which answers 500 for an unknown id.
+record_word() {
+  api_must 200 GET "${RECOVERY_API}/v1/hosts"
+  answer 'if any(.hosts[]; .id == $id) then "present" else "absent" end' --arg id "$1"
+}
+
+# A time of the API (RFC 3339, in the time zone of the host that wrote it) in epoch seconds, for jq.
+readonly EPOCH_JQ='def epoch:
+  capture("^(?<day>[0-9T:-]{19})([.][0-9]+)?(?<zone>Z|[+-][0-9]{2}:[0-9]{2})$")
+  | (.day + "Z" | fromdateiso8601) - (if .zone == "Z" then 0 else
+      (if .zone[0:1] == "-" then -60 else 60 end)
+      * ((.zone[1:3] | tonumber) * 60 + (.zone[4:6] | tonumber)) end);'
+
+# host_word HOST [SINCE]: fresh | stale | STATE | absent. Fresh is healthy with a status written at
+# SINCE (epoch seconds) or later; without SINCE, in the last 30 s.
+host_word() {
+  local since="${2:-}" now
+  printf -v now '%(%s)T' -1
+  since="${since:-$((now - 30))}"
+  api GET "${RECOVERY_API}/v1/hosts"
+  if [[ "${http_status}" != 200 ]]; then
+    printf '%s\n' "${http_status}"
+    return
+  fi
+  answer "${EPOCH_JQ}"' [.hosts[] | select(.id == $id) | .status]
+    | if length == 0 then "absent"
+      elif .[0].state != "healthy" then (.[0].state // "unknown")
+      elif (.[0].updated_at | epoch) < $since then "stale"
+      else "fresh" end' --arg id "$1" --argjson since "${since}"
+}
+
+# port_word ADDRESS PORT [SECONDS]: open | closed | unreachable. Closed is a refusal by a machine
+# that is up.
+port_word() {
+  local status=0 text
+  # shellcheck disable=SC2016  # the inner shell expands its own arguments
+  text=$(timeout "${3:-3}" bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$1" "$2" 2>&1) || status=$?
+  if ((status == 0)); then
+    printf 'open\n'
+  elif [[ "${text}" == *'Connection refused'* ]]; then
+    printf 'closed\n'
+  else
+    printf 'unreachable\n'
+  fi
+}
+
+readonly ETCD_DIR="${DATA_DIR}/etcd"
+readonly CONFIG="${DATA_DIR}/generated.config.json"
+readonly CERTIFICATES="${DATA_DIR}/certificates"
+readonly -a ETCDCTL_TLS=(--cacert "${CERTIFICATES}/ca.crt" --cert "${CERTIFICATES}/etcd-user.crt"
+  --key "${CERTIFICATES}/etcd-user.key")
+# As the Control Plane has it: the trusted CA alone makes a client certificate necessary; with
+# --client-cert-auth its name would count as a login.
+readonly -a ETCD_SERVER_TLS=(--trusted-ca-file "${CERTIFICATES}/ca.crt"
+  --cert-file "${CERTIFICATES}/etcd-server.crt" --key-file "${CERTIFICATES}/etcd-server.key"
+  --peer-client-cert-auth --peer-trusted-ca-file "${CERTIFICATES}/ca.crt"
+  --peer-cert-file "${CERTIFICATES}/etcd-server.crt"
+  --peer-key-file "${CERTIFICATES}/etcd-server.key")
+etcd_pid='' # the etcd this script has started, if any
+
+# as_host COMMAND...: runs an etcd tool with this host's own user and password in its environment;
+# they are in no argument list, and only this one command sees them.
+as_host() (
+  ETCDCTL_USER=$(jq -er '.etcd_username' -- "${CONFIG}")
+  ETCDCTL_PASSWORD=$(jq -er '.etcd_password' -- "${CONFIG}")
+  export ETCDCTL_USER ETCDCTL_PASSWORD
+  exec "$@"
+)
+
+# etcdctl_at ENDPOINT ARGUMENT...: a read. Changes are spelled out behind mutate as_host etcdctl.
+etcdctl_at() {
+  as_host etcdctl --endpoints "$1" "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s \
+    "${@:2}"
+}
+
+# members ENDPOINT: the member list as member_lines gives it.
+members() {
+  local text
+  text=$(etcdctl_at "$1" member list -w simple)
+  member_lines <<<"${text}"
+}
+
+# member_lines: `member list -w simple` on standard input, one line each: id|status|name|peer
+# URLs|learner. Status is started or unstarted; ids are hex and may have fewer than 16 digits.
+member_lines() {
+  sed -E 's/^ +//; s/, /|/g' | awk -F '|' 'NF > 1 { print $1 "|" $2 "|" $3 "|" $4 "|" $NF }'
+}
+
+# pick_member HOST PEER_URL: of such lines, those of that host.
+pick_member() {
+  awk -F '|' -v host="$1" -v peer="$2" \
+    '$3 == host || index("," $4 ",", "," peer ",") > 0'
+}
+
+# member_state: of a host's lines, voter | learner | unstarted | absent.
+member_state() {
+  awk -F '|' '{ word = ($2 != "started") ? "unstarted" : ($5 == "true") ? "learner" : "voter" }
+    END { print (word == "" ? "absent" : word) }'
+}
+
+# voters ENDPOINT: how many started voting members the member list has.
+voters() {
+  local list
+  list=$(members "$1")
+  awk -F '|' '$2 == "started" && $5 == "false"' <<<"${list}" | wc -l
+}
+
+# member_word ENDPOINT HOST PEER_URL: voter | learner | unstarted | absent.
+member_word() {
+  local list
+  list=$(members "$1")
+  pick_member "$2" "$3" <<<"${list}" | member_state
+}
+
+# tool_minor TOOL: the release's first two numbers, as 3.6. etcd and etcdutl of 3.7 or newer make
+# data unreadable for the Control Plane's own etcd.
+tool_minor() {
+  local text
+  case "$1" in
+    etcd) text=$(etcd --version) ;;
+    *) text=$("$1" version) ;;
+  esac
+  sed -nE '1s/^[^0-9]*([0-9]+\.[0-9]+).*/\1/p' <<<"${text}"
+}
+
+# launch_etcd LOG ARGUMENT...: starts stock etcd in the background, by mutate; its pid is kept, the
+# lock is not handed down.
+launch_etcd() {
+  etcd "${@:2}" {LOCK}<&- >"$1" 2>&1 &
+  etcd_pid=$!
+}
+
+# end_etcd: ends the etcd this script has started, by its own pid. etcd is crash-safe; with
+# watchers connected a polite end takes 7 s, so KILL follows after one.
+end_etcd() {
+  local waited=0
+  if [[ -z "${etcd_pid}" ]]; then
+    return
+  fi
+  kill -TERM "${etcd_pid}" 2>/dev/null || true
+  while ((waited < 10)) && [[ -d "/proc/${etcd_pid}" ]]; do
+    sleep 0.1
+    waited=$((waited + 1))
+  done
+  kill -KILL "${etcd_pid}" 2>/dev/null || true
+  wait "${etcd_pid}" 2>/dev/null || true
+  etcd_pid=''
+}
+
+# endpoint_word ENDPOINT: healthy | dead | waiting, for the etcd this script has started.
+endpoint_word() {
+  if [[ ! -d "/proc/${etcd_pid}" ]]; then
+    printf 'dead\n'
+    return
+  fi
+  as_host bash -c 'if "$@" >/dev/null 2>&1; then echo healthy; else echo waiting; fi' _ \
+    etcdctl --endpoints "$1" "${ETCDCTL_TLS[@]}" --dial-timeout 2s --command-timeout 3s \
+    endpoint health
+}
+
+# progress: how far the recovery host's own directory has come. fresh: untouched; aside: its etcd
+# is set aside and nothing restored; restored: the restored etcd is in its place.
+progress() {
+  local wal
+  wal=$(file_word "${ETCD_DIR}/member/wal")
+  if [[ ! -e "${STATE}/before/etcd" && ! -e "${STATE}/before/generated.config.json" ]]; then
+    printf 'fresh\n'
+  elif [[ "${wal}" == 'directory' ]]; then
+    printf 'restored\n'
+  else
+    printf 'aside\n'
+  fi
+}
+
+# swarm_word: down | inactive | pending | worker | leaderless | manager, of this machine's Docker.
+swarm_word() {
+  local text status=0
+  text=$(timeout 20 docker info --format \
+    '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}' 2>/dev/null) || status=$?
+  if ((status != 0)); then
+    printf 'down\n'
+    return
+  fi
+  case "${text}" in
+    'active true')
+      timeout 20 docker node ls >/dev/null 2>&1 || status=$?
+      if ((status == 0)); then printf 'manager\n'; else printf 'leaderless\n'; fi
+      ;;
+    'active false') printf 'worker\n' ;;
+    'inactive '*) printf 'inactive\n' ;;
+    *) printf 'pending\n' ;;
+  esac
+}
+
+# docker_patiently ARGUMENT...: docker, repeated within the Swarm deadline: for a minute after a
+# Swarm has lost managers its commands fail now and then ("DeadlineExceeded").
+docker_patiently() {
+  local began="${SECONDS}"
+  until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
+    if ((SECONDS - began >= DEADLINE_SWARM)); then
+      stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
+        "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
+    fi
+    say "docker is busy, once more: $(<"${scratch}/docker.err")"
+    sleep 2
+  done
+}
+
+# docker_kill CONTAINER: one that is gone in the meantime is no failure.
+docker_kill() {
+  docker kill -- "$1" >/dev/null 2>"${scratch}/docker.err" \
+    || say "docker: $(<"${scratch}/docker.err")"
+}
+
+# service_scale SERVICE: the number of replicas wanted, or absent.
+service_scale() {
+  local text status=0
+  text=$(timeout 20 docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' \
+    -- "$1" 2>"${scratch}/docker.err") || status=$?
+  if ((status == 0)); then
+    printf '%s\n' "${text}"
+  elif grep -qi 'no such service' -- "${scratch}/docker.err"; then
+    printf 'absent\n'
+  else
+    printf 'unknown\n'
+  fi
+}
+
+# containers SERVICE: ids of this machine's running containers of a service, one a line.
+containers() {
+  timeout 20 docker ps --quiet --filter "label=com.docker.swarm.service.name=$1"
+}
+
+# container_word SERVICE: running | gone, on this machine.
+container_word() {
+  local ids
+  ids=$(containers "$1")
+  if [[ -n "${ids}" ]]; then printf 'running\n'; else printf 'gone\n'; fi
+}
+
+# node_of SERVICE: the Swarm node id its placement constraint names, or none.
+node_of() {
+  local text
+  text=$(timeout 20 docker service inspect --format \
+    '{{range .Spec.TaskTemplate.Placement.Constraints}}{{println .}}{{end}}' -- "$1")
+  sed -nE 's/^node\.id *== *//p' <<<"${text}" | sed -n '1p'
+}
+
+# own_node: this machine's Swarm node id.
+own_node() {
+  docker info --format '{{.Swarm.NodeID}}'
+}
+
+# engine METHOD PATH BODY_FILE SECONDS: one request to this machine's Docker engine, for the calls
+# whose command line would carry a secret. Sets http_status and scratch/answer as api does.
+engine() {
+  local socket='/var/run/docker.sock' status=0
+  if [[ "${DOCKER_HOST:-}" == unix://* ]]; then
+    socket="${DOCKER_HOST#unix://}"
+  fi
+  : >"${scratch}/answer"
+  http_status=$(curl --silent --show-error --unix-socket "${socket}" --max-time "$4" \
+    --output "${scratch}/answer" --write-out '%{http_code}' --request "$1" \
+    --header 'Content-Type: application/json' --data-binary "@$3" \
+    -- "http://localhost$2" 2>"${scratch}/curl.err") || status=$?
+  case "${status}" in
+    0) ;;
+    28) http_status='timeout' ;;
+    *) http_status='failed' ;;
+  esac
+}
+
+# need FACT HOST SCRIPT: what an earlier script has brought about must show in the world; HOST is
+# empty for a fact about the cluster. Otherwise the script stops and names the one to run first.
+need() {
+  local fact="$1" host="$2" script="$3" seen
+  seen=$(need_word "${fact}" "${host}")
+  case "${seen}" in
+    yes) say "found: ${fact}${host:+ of ${host}}" ;;
+    later) say "${fact}${host:+ of ${host}}: proved by the step that relies on it" ;;
+    *)
+      stop "${MISMATCH}" "not there: ${fact}${host:+ of ${host}}" 'an earlier script has done it' \
+        "${seen}" "run ${script} first (incident ${incident}), then this one again"
+      ;;
+  esac
+}
+
+# need_word FACT HOST: yes | later, or what is seen instead. Facts a later step overtakes stay
+# satisfied, so that a script may be run a second time.
+need_word() {
+  local word
+  case "$1" in
+    swarm-leader) word=$(need_swarm manager) ;;
+    in-swarm) word=$(need_own "$2" need_swarm any) ;;
+    services-stopped | snapshot-chosen | snapshot-verified | recovery-host-checked | fenced)
+      word=$(need_prepared)
+      ;;
+    service-stopped) word=$(need_own "$2" need_stopped) ;;
+    state-set-aside) word=$(need_own "$2" need_file "${STATE}/cleared") ;;
+    etcd-set-aside) word=$(need_progress 'aside restored') ;;
+    etcd-restored) word=$(need_progress 'restored') ;;
+    membership-rewritten) word=$(need_file "${STATE}/rewritten") ;;
+    recovery-host-started | api-answers) word=$(need_status "${RECOVERY_API}/v1/hosts") ;;
+    record-removed) word=$(need_removed "$2") ;;
+    uninitialised) word='later' ;;
+    member-back | client-back) word=$(need_fresh "$2") ;;
+    quorum-reached) word=$(need_quorum) ;;
+    hosts-verified) word=$(need_all_fresh) ;;
+    closed) word=$(need_file "${STATE}/closed") ;;
+    *) stop "${FAILED}" "this plan needs an unknown fact: $1" '' '' 'compile the bundle again' ;;
+  esac
+  printf '%s\n' "${word}"
+}
+
+# need_own HOST PROBE...: what only HOST itself can show.
+need_own() {
+  if [[ "$1" == "${HOST}" ]]; then "${@:2}"; else printf 'later\n'; fi
+}
+
+need_swarm() {
+  local word
+  word=$(swarm_word)
+  case "$1:${word}" in
+    manager:manager | any:manager | any:worker) printf 'yes\n' ;;
+    *) printf 'docker says: %s\n' "${word}" ;;
+  esac
+}
+
+# Phase 1 ends with the chosen snapshot in its place, after every stop and every fence.
+need_prepared() {
+  local reached
+  reached=$(progress)
+  if [[ -f "${STATE}/snapshot.db" || "${reached}" != 'fresh' ]]; then
+    printf 'yes\n'
+  else
+    printf 'no %s\n' "${STATE}/snapshot.db"
+  fi
+}
+
+need_stopped() {
+  local word
+  word=$(container_word "${SERVICE}")
+  if [[ "${word}" == 'gone' ]]; then
+    printf 'yes\n'
+  else
+    printf 'the container of %s is %s\n' "${SERVICE}" "${word}"
+  fi
+}
+
+need_file() {
+  if [[ -f "$1" ]]; then printf 'yes\n'; else printf 'no %s\n' "$1"; fi
+}
+
+need_progress() {
+  local reached
+  reached=$(progress)
+  if [[ " $1 " == *" ${reached} "* ]]; then
+    printf 'yes\n'
+  else
+    printf '%s is %s\n' "${ETCD_DIR}" "${reached}"
+  fi
+}
+
+need_status() {
+  api GET "$1"
+  if [[ "${http_status}" == 200 ]]; then
+    printf 'yes\n'
+  else
+    printf '%s answers %s\n' "$1" "${http_status}"
+  fi
+}
+
+# Of this host itself its own steps decide, with better advice. Another host whose record is there
+# again, and fresh, has come back since.
+need_removed() {
+  local record
+  if [[ "$1" == "${HOST}" ]]; then
+    printf 'later\n'
+    return
+  fi
+  api GET "${RECOVERY_API}/v1/hosts"
+  if [[ "${http_status}" != 200 ]]; then
+    printf '%s/v1/hosts answers %s\n' "${RECOVERY_API}" "${http_status}"
+    return
+  fi
+  record=$(record_word "$1")
+  if [[ "${record}" == 'absent' ]]; then
+    printf 'yes\n'
+  else
+    record=$(need_fresh "$1")
+    if [[ "${record}" == 'yes' ]]; then
+      printf 'yes\n'
+    else
+      printf 'the record of %s is still there\n' "$1"
+    fi
+  fi
+}
+
+need_fresh() {
+  local word
+  word=$(host_word "$1")
+  if [[ "${word}" == 'fresh' ]]; then
+    printf 'yes\n'
+  else
+    printf '%s is %s in the host list of %s\n' "$1" "${word}" "${RECOVERY_HOST}"
+  fi
+}
+
+# Every server host that is healthy and fresh has joined the recovered etcd: it could not log in
+# otherwise.
+need_quorum() {
+  local host word count=0
+  for host in "${SERVERS[@]}"; do
+    word=$(host_word "${host}")
+    if [[ "${word}" == 'fresh' ]]; then
+      count=$((count + 1))
+    fi
+  done
+  if ((count >= QUORUM_TARGET)); then
+    printf 'yes\n'
+  else
+    printf '%s server hosts are back, %s are needed\n' "${count}" "${QUORUM_TARGET}"
+  fi
+}
+
+need_all_fresh() {
+  local host word
+  for host in "${SERVERS[@]}"; do
+    word=$(need_fresh "${host}")
+    if [[ "${word}" != 'yes' ]]; then
+      printf '%s\n' "${word}"
+      return
+    fi
+  done
+  printf 'yes\n'
+}
+
+# What coming back (phases 6 and 7) and its undo share. `way` is set by the step that looks first:
+# done means this host is a voter of the recovered cluster already, and nothing may stop it.
+way=''
+
+# as_kept DIR COMMAND...: as as_host, with the certificates and the password kept in DIR: the data
+# directory itself, or where they were set aside. etcdctl reads all of it from its environment.
+as_kept() (
+  ETCDCTL_USER=$(jq -er '.etcd_username' -- "$1/generated.config.json")
+  ETCDCTL_PASSWORD=$(jq -er '.etcd_password' -- "$1/generated.config.json")
+  ETCDCTL_CACERT="$1/certificates/ca.crt"
+  ETCDCTL_CERT="$1/certificates/etcd-user.crt"
+  ETCDCTL_KEY="$1/certificates/etcd-user.key"
+  export ETCDCTL_USER ETCDCTL_PASSWORD ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
+  exec "${@:2}"
+)
+
+# kept_try DIR USER: asks the recovery host's etcd for its member list. USER own logs in, nobody
+# shows the certificate only, which suffices for this one call. Prints etcdctl's exit status; the
+# answer is in scratch/etcd.out, the complaint in scratch/etcd.err.
+kept_try() (
+  local status=0
+  local -a call=(etcdctl --endpoints "${RECOVERY_ENDPOINT}" --dial-timeout 5s --command-timeout 10s
+    member list -w simple)
+  if [[ "$2" == 'own' ]]; then
+    ETCDCTL_USER=$(jq -er '.etcd_username' -- "$1/generated.config.json")
+    ETCDCTL_PASSWORD=$(jq -er '.etcd_password' -- "$1/generated.config.json")
+    export ETCDCTL_USER ETCDCTL_PASSWORD
+  fi
+  ETCDCTL_CACERT="$1/certificates/ca.crt"
+  ETCDCTL_CERT="$1/certificates/etcd-user.crt"
+  ETCDCTL_KEY="$1/certificates/etcd-user.key"
+  export ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
+  "${call[@]}" >"${scratch}/etcd.out" 2>"${scratch}/etcd.err" || status=$?
+  printf '%s\n' "${status}"
+)
+
+# certificates_word DIR: complete | missing, of the three files a client of etcd shows.
+certificates_word() {
+  local file
+  for file in ca.crt etcd-user.crt etcd-user.key; do
+    if [[ ! -s "$1/certificates/${file}" ]]; then
+      printf 'missing\n'
+      return
+    fi
+  done
+  printf 'complete\n'
+}
+
+# credentials_word DIR: accepted | rejected | unreachable | missing: what the recovery host's etcd
+# says to the certificates, user and password kept in DIR. Accepted leaves its member list in
+# scratch/etcd.out.
+credentials_word() {
+  local files user status
+  files=$(certificates_word "$1")
+  user=$(jq -r 'if .etcd_password then .etcd_username else empty end' \
+    -- "$1/generated.config.json" 2>/dev/null) || user=''
+  if [[ "${files}" == 'missing' || -z "${user}" ]]; then
+    printf 'missing\n'
+    return
+  fi
+  status=$(kept_try "$1" own)
+  if [[ "${status}" == 0 ]]; then
+    printf 'accepted\n'
+  elif grep -qiE 'authentication failed|user name not found|x509|tls:|certificate' \
+    -- "${scratch}/etcd.err"; then
+    printf 'rejected\n'
+  else
+    printf 'unreachable\n'
+  fi
+}
+
+# entry_word DIR: voter | learner | unstarted | absent, or what credentials_word says instead: this
+# host in the recovered cluster's member list. Unlike member_word it outlives a changing leader.
+entry_word() {
+  local word
+  word=$(credentials_word "$1")
+  if [[ "${word}" == 'accepted' ]]; then
+    word=$(member_lines <"${scratch}/etcd.out" | pick_member "${HOST}" "${PEER_URL}" \
+      | member_state)
+  fi
+  printf '%s\n' "${word}"
+}
+
+# clear_away NAME: takes DATA_DIR/NAME out of the way: what this host had before the recovery goes
+# to STATE/before, once; what a failed attempt since has made goes to STATE/half-done-K.
+clear_away() {
+  local from="${DATA_DIR}/$1" now kept cleared='' k=1
+  now=$(file_word "${from}")
+  kept=$(file_word "${STATE}/before/$1")
+  if [[ -e "${STATE}/cleared" ]]; then
+    cleared=$(<"${STATE}/cleared")
+  fi
+  if [[ "${now}" == 'absent' ]]; then
+    already "${from} is not there"
+    return
+  fi
+  if [[ "${kept}" == 'absent' && " ${cleared} " != *" $1 "* ]]; then
+    set_aside "$1"
+    return
+  fi
+  [[ "${now}" == 'directory' || "${now}" == 'file' ]] \
+    || stop "${MISMATCH}" "cannot move ${from} away" 'a plain directory or file' "${now}" \
+      'look at it'
+  while [[ -e "${STATE}/half-done-${k}/$1" ]]; do
+    k=$((k + 1))
+  done
+  say "${from} is left over from a half-done attempt"
+  mutate install -d -m 0700 -- "${STATE}/half-done-${k}"
+  mutate mv -T -- "${from}" "${STATE}/half-done-${k}/$1"
+}
+
+# remember_cleared NAMES: from here on what stands at these names is of our own making.
+remember_cleared() {
+  # shellcheck disable=SC2034  # put_file reads it by name
+  local cleared_names="$1" seen=''
+  if [[ -e "${STATE}/cleared" ]]; then
+    seen=$(<"${STATE}/cleared")
+  fi
+  if [[ "${seen}" != "$1" ]]; then
+    mutate put_file "${STATE}/cleared" 0600 cleared_names
+  fi
+}
+
+# stop_own: this host's Control Plane is stopped: its service at 0 and its container gone.
+stop_own() {
+  local scale
+  scale=$(service_scale "${SERVICE}")
+  case "${scale}" in
+    0 | absent) already "service ${SERVICE} is at 0" ;;
+    unknown)
+      stop "${UNAVAILABLE}" "cannot ask Swarm for ${SERVICE}" '' \
+        "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
+      ;;
+    *) mutate docker_patiently service scale --detach "${SERVICE}=0" ;;
+  esac
+  wait_until "${DEADLINE_STOP}" gone "the container of ${SERVICE} is gone" \
+    container_word "${SERVICE}"
+}
+
+# clock_gap: seconds between this machine's clock and the recovery host's (the Date of its API's
+# answer), or unknown.
+clock_gap() {
+  local text there='' here
+  api GET "${RECOVERY_API}/v1/version"
+  text=$(sed -nE 's/^[Dd]ate: *([^\r]*)\r?$/\1/p' -- "${scratch}/headers")
+  if [[ -n "${text}" ]]; then
+    there=$(date -d "${text}" +%s 2>/dev/null) || there=''
+  fi
+  here=$(date +%s)
+  if [[ -z "${there}" ]]; then
+    printf 'unknown\n'
+  else
+    printf '%s\n' "$((here > there ? here - there : there - here))"
+  fi
+}
+
+# check_clock: hosts whose clocks differ by more than 30 s call each other unreachable for ever.
+check_clock() {
+  local gap
+  gap=$(clock_gap)
+  [[ "${gap}" != 'unknown' ]] \
+    || stop "${UNAVAILABLE}" "cannot read the clock of ${RECOVERY_HOST}" \
+      'a Date in the answer of its API' "${http_status}, no Date" "ask: ${RECOVERY_API}/v1/version"
+  ((gap <= 30)) \
+    || stop "${MISMATCH}" "the clocks of ${HOST} and ${RECOVERY_HOST} differ" 'at most 30 s' \
+      "${gap} s" 'set the clocks (chronyc makestep), then run the script again'
+  say "clocks differ by ${gap} s"
+}
+
+# check_images: 0.6 and 0.7 or newer speak different joins; both services must be of one side.
+check_images() {
+  local own other
+  if ((work > 0)); then
+    cannot_know 'whether both hosts run the same Control Plane generation'
+    return
+  fi
+  own=$(image_of "${SERVICE}")
+  other=$(image_of "${RECOVERY_SERVICE}")
+  if [[ "${own}" == "${other}" ]]; then
+    say "both hosts run ${own}"
+    return
+  fi
+  local own_side other_side
+  own_side=$(image_side "${own}")
+  other_side=$(image_side "${other}")
+  case "${own_side}:${other_side}" in
+    old:new | new:old)
+      stop "${MISMATCH}" 'the Control Plane generations differ' "${other} (${RECOVERY_HOST})" \
+        "${own} (${HOST})" "docker service update --detach --image IMAGE ${SERVICE}"
+      ;;
+    *) say "different images, taken as compatible: ${own} here, ${other} on ${RECOVERY_HOST}" ;;
+  esac
+}
+
+# image_of SERVICE: the image its next container gets, without its digest.
+image_of() {
+  local text
+  text=$(timeout 20 docker service inspect \
+    --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' -- "$1")
+  printf '%s\n' "${text%%@*}"
+}
+
+# image_side IMAGE: old (before 0.7) | new | unknown, by its tag.
+image_side() {
+  if [[ ! "$1" =~ :v?([0-9]+)\.([0-9]+)[^/]*$ ]]; then
+    printf 'unknown\n'
+  elif ((BASH_REMATCH[1] == 0 && BASH_REMATCH[2] < 7)); then
+    printf 'old\n'
+  else
+    printf 'new\n'
+  fi
+}
+
+# swarm_home REMOTE: right | other | unknown: whether this machine's Swarm is the one the recovery
+# host is in, by the node id in the recovery host's record, or by a manager's address if given.
+swarm_home() {
+  local node='' managers
+  api GET "${RECOVERY_API}/v1/hosts"
+  if [[ "${http_status}" == 200 ]]; then
+    node=$(answer '.hosts[] | select(.id == $id) | .cohort.member_id // empty' \
+      --arg id "${RECOVERY_HOST}")
+  fi
+  managers=$(timeout 20 docker info \
+    --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
+  if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
+    printf 'right\n'
+  elif [[ -n "$1" && " ${managers} " == *" $1 "* ]]; then
+    printf 'right\n'
+  elif [[ -n "${node}" ]]; then
+    printf 'other\n'
+  else
+    printf 'unknown\n'
+  fi
+}
+
+# check_token_file ROLE: a Swarm join token is a password: said how to get one, and only a file that
+# nobody else can read is taken.
+check_token_file() {
+  local rights
+  local how="on ${RECOVERY_HOST}: docker swarm join-token -q $1 >token; carry it here, mode 0600; \
+then run this script with --swarm-token-file token (or - and paste it)"
+  if [[ -z "${swarm_token_file}" ]]; then
+    [[ "${mode}" == 'look' ]] \
+      || stop "${USAGE}" "the Swarm's join token for a $1 is needed" '' '' "${how}"
+    say "needs the Swarm's join token: ${how}"
+    return
+  fi
+  if [[ "${swarm_token_file}" == '-' ]]; then
+    return
+  fi
+  [[ -r "${swarm_token_file}" ]] \
+    || stop "${USAGE}" 'the token file cannot be read' '' "${swarm_token_file}" "${how}"
+  rights=$(stat -L -c %a -- "${swarm_token_file}")
+  [[ "${rights}" =~ ^[0-7]?00$ ]] \
+    || stop "${USAGE}" 'others can read the token file' 'mode 0600' "mode ${rights}" \
+      "chmod 0600 '${swarm_token_file}'; better a new token: docker swarm join-token --rotate $1"
+}
+
+# join_swarm REMOTE: joins through the engine's API, because docker would want the token as an
+# argument. Through mutate only.
+join_swarm() {
+  local address="${HOST_ADDRESSES[0]}" listen='0.0.0.0:2377' text
+  if [[ ! "${address}" =~ ^[0-9.]+$ && "${address}" != *:* ]]; then
+    address=$(getent ahosts "${address}" | awk 'NR == 1 { first = $1 } END { print first }')
+  fi
+  if [[ "${address}" == *:* ]]; then
+    listen='[::]:2377'
+  fi
+  if [[ "${swarm_token_file}" == '-' ]]; then
+    cat >"${scratch}/token"
+  else
+    cat -- "${swarm_token_file}" >"${scratch}/token"
+  fi
+  grep -qE '^SWMTKN-1-[0-9a-z]+-[0-9a-z]+$' -- "${scratch}/token" \
+    || stop "${USAGE}" 'this is no Swarm join token' 'one line: SWMTKN-1-...' '' \
+      "on ${RECOVERY_HOST}: docker swarm join-token -q manager (or worker)"
+  jq -n --rawfile token "${scratch}/token" --arg listen "${listen}" --arg own "${address}" \
+    --arg remote "$1" '{ListenAddr: $listen, AdvertiseAddr: $own, RemoteAddrs: [$remote],
+      JoinToken: ($token | gsub("\\s"; "")), Availability: "active"}' >"${scratch}/swarm-join"
+  engine POST /swarm/join "${scratch}/swarm-join" "${DEADLINE_SWARM}"
+  text=$(answer_text)
+  [[ "${http_status}" == 200 ]] \
+    || stop "${FAILED}" 'the Swarm did not take this machine in' 200 "${http_status}: ${text}" \
+      "check that $1 (and 7946) can be reached and the token is the right one; run it again"
+}
+
+# recovery_manager: where the recovery host's Swarm manager listens, ADDRESS:2377.
+recovery_manager() {
+  local address="${RECOVERY_ENDPOINT#*://}"
+  printf '%s:2377\n' "${address%:*}"
+}
+
+# The Control Plane's own limits: the stock quota of 2 GiB would raise an alarm that stays.
+readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
+  --max-request-bytes 10485760)
+settled=''     # yes | no: whether settle has found the step's work done
+quorum_seen='' # what refuse_quorum has found, asked once
+swarm_after='' # revived | made: what this script is about to do to a Swarm without a leader
+
+# turn_word: done | closed | passed | open. Done: this host is back already. Closed: the recovery
+# is. Passed: a step of phase 1, and the old etcd is set aside: nothing here may stop it again.
+turn_word() {
+  local word
+  if [[ "${way:-}" == 'done' ]]; then
+    printf 'done\n'
+  elif [[ -e "${STATE}/closed" ]]; then
+    printf 'closed\n'
+  elif [[ "${step}" != 1.* ]]; then
+    printf 'open\n'
+  else
+    word=$(progress)
+    if [[ "${word}" == 'fresh' ]]; then printf 'open\n'; else printf 'passed\n'; fi
+  fi
+}
+
+# settle: says so where the step has nothing to do any more; the answer is in settled.
+settle() {
+  local word
+  word=$(turn_word)
+  settled='yes'
+  case "${word}" in
+    done) already "${HOST} is back" ;;
+    closed) already 'this recovery is closed' ;;
+    passed) already "${HOST} has passed phase 1" ;;
+    *) settled='no' ;;
+  esac
+}
+
+# quorum_word URL ADDRESS PORT: intact | lost | silent. An authenticated read needs consensus, so
+# an answer, be it that the password is wrong, proves a quorum.
+quorum_word() {
+  local port text
+  port=$(port_word "$2" "$3" 2)
+  if [[ "${port}" != 'open' || ! -f "${CONFIG}" ]]; then
+    printf 'silent\n'
+    return
+  fi
+  text=$(as_host bash -c 'if timeout 8 "$@" 2>&1; then echo answered; fi' _ \
+    etcdctl --endpoints "$1" "${ETCDCTL_TLS[@]}" --dial-timeout 2s --command-timeout 2s \
+    get plan-recovery)
+  if [[ "${text}" == *'answered' || "${text}" == *'authentication failed'* ]]; then
+    printf 'intact\n'
+  else
+    printf 'lost\n'
+  fi
+}
+
+# refuse_quorum: the wrong tool while this host's own etcd has a quorum.
+refuse_quorum() {
+  if [[ -n "${quorum_seen}" ]]; then
+    return
+  fi
+  quorum_seen=$(quorum_word "${CLIENT_URL}" "${HOST_ADDRESSES[0]}" "${CLIENT_PORT}")
+  [[ "${quorum_seen}" != 'intact' ]] || stop "${MISMATCH}" \
+    'etcd has its quorum: this plan is for a quorum that is lost' \
+    'no answer to an authenticated read' "${CLIENT_URL} answers" \
+    'nothing was changed; bring single hosts back by the Control Plane itself'
+}
+
+# url_host ADDRESS: as it stands in a URL.
+url_host() {
+  if [[ "$1" == *:* ]]; then printf '[%s]\n' "$1"; else printf '%s\n' "$1"; fi
+}
+
+# holders PATH: the processes that hold PATH open, one a line. /proc is on every machine and shows
+# processes in containers too; fuser, lsof and ss are not, or do not.
+holders() {
+  local found fd pid name
+  if [[ ! -e "$1" ]]; then
+    return
+  fi
+  found=$(find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null) || true
+  while IFS= read -r fd; do
+    pid="${fd#/proc/}"
+    pid="${pid%%/*}"
+    name=$(cat -- "/proc/${pid}/comm" 2>/dev/null) || true
+    [[ -z "${fd}" ]] || printf '%s (pid %s) holds %s\n' "${name:-ended}" "${pid}" "$1"
+  done <<<"${found}"
+}
+
+# listening: the local ports something listens on, in /proc's form, each with its socket's inode.
+listening() {
+  local text
+  text=$(cat -- /proc/net/tcp /proc/net/tcp6 2>/dev/null) || true
+  awk '$4 == "0A" { print substr($2, length($2) - 4), $10 }' <<<"${text}"
+}
+
+# listeners PORT: the processes that listen on PORT, one a line.
+listeners() {
+  local hex text inode fd pid name
+  printf -v hex ':%04X' "$1"
+  text=$(listening)
+  text=$(awk -v port="${hex}" '$1 == port { print $2 }' <<<"${text}")
+  while IFS= read -r inode; do
+    if [[ -z "${inode}" ]]; then
+      continue
+    fi
+    fd=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[${inode}\]" 2>/dev/null) || true
+    pid="${fd#/proc/}"
+    pid="${pid%%/*}"
+    name=$(cat -- "/proc/${pid}/comm" 2>/dev/null) || true
+    printf '%s (pid %s) listens on port %s\n' "${name:-unknown}" "${pid:-unknown}" "$1"
+  done <<<"${text}"
+}
+
+# host_holders: every process that holds this host's database or listens on one of its ports.
+host_holders() {
+  local port
+  holders "${ETCD_DIR}/member/snap/db"
+  for port in "${API_PORT}" "${CLIENT_PORT}" "${PEER_PORT}"; do
+    listeners "${port}"
+  done
+}
+
+# refuse_holders: nothing may hold the database or the ports; a process just killed gets 5 s.
+refuse_holders() {
+  local text waited=0
+  if ((work > 0)); then
+    cannot_know 'whether a process holds the database or a port'
+    return
+  fi
+  text=$(host_holders)
+  while [[ -n "${text}" ]] && ((waited < 5)); do
+    sleep 1
+    waited=$((waited + 1))
+    text=$(host_holders)
+  done
+  [[ -z "${text}" ]] || stop "${MISMATCH}" 'the database or a port of this host is in use' \
+    "nobody at ${ETCD_DIR}/member/snap/db or ports ${API_PORT}, ${CLIENT_PORT}, ${PEER_PORT}" \
+    "${text//$'\n'/; }" \
+    'find out what started it and stop it there; never end processes by name'
+  say "proved: nothing holds the database or ports ${API_PORT}, ${CLIENT_PORT}, ${PEER_PORT}"
+}
+
+# loopback_port FROM: the first port from FROM on that nothing listens on.
+loopback_port() {
+  local port="$1" hex text
+  text=$(listening)
+  printf -v hex ':%04X' "${port}"
+  while [[ "${text}" == *"${hex} "* ]]; do
+    port=$((port + 1))
+    printf -v hex ':%04X' "${port}"
+  done
+  printf '%s\n' "${port}"
+}
+
+# first_free PREFIX: PREFIX-1, or the first number after it that is not taken.
+first_free() {
+  local number=1
+  while [[ -e "$1-${number}" || -L "$1-${number}" ]]; do
+    number=$((number + 1))
+  done
+  printf '%s-%s\n' "$1" "${number}"
+}
+
+# require_minor TOOL...: release 3.6 exactly. What 3.7 has touched the Control Plane's etcd refuses.
+require_minor() {
+  local tool minor
+  for tool in "$@"; do
+    minor=$(tool_minor "${tool}")
+    [[ "${minor}" == '3.6' ]] || stop "${UNAVAILABLE}" "${tool} has the wrong release" '3.6' \
+      "${minor:-unknown}" "put ${tool} 3.6 first in PATH, or name its directory in the inventory"
+  done
+}
+
+# require_space BYTES: free on the data directory's file system.
+require_space() {
+  local free
+  free=$(df --output=avail -B1 -- "${DATA_DIR}" | sed -n '2s/[^0-9]//gp')
+  ((free >= $1)) || stop "${MISMATCH}" "too little space free at ${DATA_DIR}" "$1 bytes" \
+    "${free} bytes" 'make room on that file system; nothing was changed'
+}
+
+# snapshot_kind FILE: saved | raw | broken. A saved snapshot is pages of 512 bytes and a SHA-256 of
+# 32; a copied database has no sum.
+snapshot_kind() {
+  local size
+  size=$(stat -L -c %s -- "$1")
+  case "$((size > 0 ? size % 512 : 1))" in
+    32) printf 'saved\n' ;;
+    0) printf 'raw\n' ;;
+    *) printf 'broken\n' ;;
+  esac
+}
+
+# snapshot_sum_word FILE: good | bad, whether a saved snapshot's last 32 bytes are the sum it has.
+snapshot_sum_word() {
+  local kept counted
+  kept=$(tail -c 32 -- "$1" | od -An -v -tx1 | tr -d ' \n')
+  counted=$(head -c -32 -- "$1" | sha256sum)
+  if [[ "${counted%% *}" == "${kept}" ]]; then printf 'good\n'; else printf 'bad\n'; fi
+}
+
+# snapshot_field FILE FIELD: revision, totalKey, totalSize or version of a snapshot nobody holds;
+# on one that is held, the tool would wait for ever.
+snapshot_field() {
+  local text
+  text=$(holders "$1")
+  [[ -z "${text}" ]] || stop "${MISMATCH}" "$1 is in use" 'a file nobody holds' "${text}" \
+    'copy it while its process is stopped'
+  text=$(timeout 300 etcdutl snapshot status -w json -- "$1")
+  jq -er --arg field "$2" '.[$field]' <<<"${text}"
+}
+
+# start_etcd NAME DIRECTORY ENDPOINT ARGUMENT...: stock etcd 3.6 on DIRECTORY, with this host's
+# certificates, until it answers at ENDPOINT. Its words go to log/NAME.log.
+start_etcd() {
+  local endpoint="$3"
+  mutate launch_etcd "${STATE}/log/$1.log" --name "${HOST}" --data-dir "$2" "${@:4}" \
+    "${ETCD_SERVER_TLS[@]}" "${ETCD_LIMITS[@]}"
+  diagnose="tail '${STATE}/log/$1.log'"
+  wait_until "${DEADLINE_ETCD}" 'healthy' 'etcd answers' endpoint_word "${endpoint}"
+}
+
+# endpoint_field ENDPOINT FIELD: ClusterID, Revision or another field of the endpoint's status, in
+# etcd's own decimal digits: jq would round the ids.
+endpoint_field() {
+  local text
+  text=$(etcdctl_at "$1" endpoint status -w fields)
+  sed -nE "s/^\"$2\" : \"?([^\"]*)\"?\$/\1/p" <<<"${text}"
+}
+
+# What phases 4 to 8 ask of etcd, Swarm, tasks and databases while any of them may be restarting:
+# these probes answer with a word where the plain ones would end the script.
+
+settled='' # what wait_softly last saw; empty where nothing could be seen yet
+
+# wait_softly SECONDS WANT WHAT PROBE...: as wait_until, but at the limit it goes on, and the caller
+# decides by what was settled. WANT may be several words: fresh|absent.
+wait_softly() {
+  local limit="$1" want="$2" what="$3" began="${SECONDS}" told=0 spent=0
+  shift 3
+  settled=''
+  if ((work > 0)); then
+    say "would wait up to ${limit} s until ${what}"
+    return
+  fi
+  settled=$("$@")
+  if [[ "${mode}" == 'look' ]]; then
+    return
+  fi
+  while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
+    if ((spent >= told)); then
+      say "waiting until ${what}: ${settled} (${spent} s, $((limit - spent)) s left)"
+      told=$((spent + 5))
+    fi
+    sleep 1
+    settled=$("$@")
+    spent=$((SECONDS - began))
+  done
+  say "${what}: ${settled}"
+}
+
+# etcdctl_word ENDPOINT ARGUMENT...: ok | failed, for a read; its text is in scratch/etcdctl.out,
+# its complaints in scratch/etcdctl.err.
+etcdctl_word() {
+  as_host bash -c 'if timeout 15 "${@:2}" >"$1.out" 2>"$1.err"; then printf "ok\n"
+    else printf "failed\n"; fi' _ "${scratch}/etcdctl" etcdctl --endpoints "$1" \
+    "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s "${@:2}"
+}
+
+# membership ENDPOINT: the lines of members, in order of name, or the one line: unanswered.
+membership() {
+  local word
+  word=$(etcdctl_word "$1" member list -w simple)
+  if [[ "${word}" != 'ok' ]]; then
+    printf 'unanswered\n'
+    return
+  fi
+  member_lines <"${scratch}/etcdctl.out" | sort -t '|' -k 3,3 -k 1,1
+}
+
+# voter_names ENDPOINT: names of the started voters, one a line, or unanswered.
+voter_names() {
+  local list
+  list=$(membership "$1")
+  awk -F '|' '$1 == "unanswered" { print } $2 == "started" && $5 == "false" { print $3 }' \
+    <<<"${list}"
+}
+
+# newest_task SERVICE: `STATE NODE CREATED ID` of the newest task Swarm wants to run; CREATED in
+# epoch seconds. Without one: `none - 0 -`; where Docker does not answer: `unknown - 0 -`.
+newest_task() {
+  local text status=0
+  local -a ids=()
+  text=$(timeout 20 docker service ps --quiet --no-trunc --filter desired-state=running -- "$1" \
+    2>/dev/null) || status=$?
+  if ((status == 0)) && [[ -z "${text}" ]]; then
+    printf 'none - 0 -\n'
+    return
+  fi
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf 'unknown - 0 -\n'
+    return
+  fi
+  jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
+    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
+    <<<"${text}"
+}
+
+# task_word SERVICE NODE [BEFORE]: running | elsewhere | before | the state of the newest task.
+# NODE may be empty: any. A task whose id is BEFORE is the one that a restart replaces.
+task_word() {
+  local text state node id
+  text=$(newest_task "$1")
+  read -r state node _ id <<<"${text}"
+  if [[ "${id}" != '-' && "${id}" == "${3:-}" ]]; then
+    printf 'before\n'
+  elif [[ "${state}" == 'running' && -n "$2" && "${node}" != "$2" ]]; then
+    printf 'elsewhere\n'
+  else
+    printf '%s\n' "${state}"
+  fi
+}
+
+# started_at SERVICE: when its newest task was made, in epoch seconds; 0 if there is none.
+started_at() {
+  local text created
+  text=$(newest_task "$1")
+  read -r _ _ created _ <<<"${text}"
+  printf '%s\n' "${created}"
+}
+
+# recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,
+# nothing, which host_word takes for 30 s ago.
+recovered_at() {
+  local created
+  created=$(started_at "${RECOVERY_SERVICE}")
+  if ((created > 0)); then
+    printf '%s\n' "${created}"
+  fi
+}
+
+# hosts_word SINCE HOST...: fresh, or what is not: `host-2 stale, host-3 absent`. SINCE, which may
+# be empty, and the words are those of host_word; one request for all hosts.
+hosts_word() {
+  local since="$1" now
+  shift
+  now=$(date +%s)
+  api GET "${RECOVERY_API}/v1/hosts"
+  if [[ "${http_status}" != 200 ]]; then
+    printf '%s\n' "${http_status}"
+    return
+  fi
+  jq -r --argjson since "${since:-$((now - 30))}" --args "${EPOCH_JQ}"'
+    (.hosts | map({key: .id, value: .status}) | from_entries) as $seen
+    | [$ARGS.positional[] | . as $id | $seen[$id]
+      | (if . == null then "absent" elif .state != "healthy" then .state // "unknown"
+         elif (.updated_at | epoch) < $since then "stale"
+         else "fresh" end) | select(. != "fresh") | "\($id) \(.)"]
+    | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
+}
+
+# away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
+# one shows its last words for up to 30 s.
+away_word() {
+  local word
+  word=$(host_word "$1")
+  case "${word}" in
+    stale | unreachable | unknown | absent) printf 'away\n' ;;
+    fresh | healthy | degraded) printf 'back\n' ;;
+    *) printf '%s\n' "${word}" ;;
+  esac
+}
+
+# task_end_word URL: ended | its present status | the failed request. Poll a task only where it
+# lives, under its host or database: /v1/tasks/ID does not exist in any release.
+task_end_word() {
+  local status
+  api GET "$1"
+  if [[ "${http_status}" != 200 ]]; then
+    printf '%s\n' "${http_status}"
+    return
+  fi
+  status=$(answer '.status // "unknown"')
+  case "${status}" in
+    completed | failed | canceled) printf 'ended\n' ;;
+    *) printf '%s\n' "${status}" ;;
+  esac
+}
+
+# await_task URL WHAT: waits for a task's end; the script stops unless it is completed.
+await_task() {
+  local status error
+  local diagnose="curl '$1'"
+  wait_until "${DEADLINE_TASK}" ended "$2 has ended" task_end_word "$1"
+  api_must 200 GET "$1"
+  status=$(answer '.status')
+  error=$(answer '.error // "no error text"')
+  [[ "${status}" == 'completed' ]] || stop "${FAILED}" "$2 has not worked" 'completed' \
+    "${status}: ${error}" 'mend what the error names, then run this script again: it repeats it'
+  say "$2 is completed"
+}
+
+# databases_word: read, and every database in full is a JSON array in scratch/databases.json; or the
+# failed request. The list alone has no specs, on 0.6 no instances either, and none at all is {}.
+databases_word() {
+  local ids id
+  : >"${scratch}/databases"
+  api GET "${RECOVERY_API}/v1/databases"
+  if [[ "${http_status}" == 200 ]]; then
+    ids=$(answer '.databases // [] | .[].id')
+    for id in ${ids}; do
+      api GET "${RECOVERY_API}/v1/databases/${id}"
+      [[ "${http_status}" == 200 ]] || break
+      cat -- "${scratch}/answer" >>"${scratch}/databases"
+    done
+  fi
+  if [[ "${http_status}" == 200 ]]; then
+    jq -s '.' -- "${scratch}/databases" >"${scratch}/databases.json"
+    printf 'read\n'
+  else
+    printf '%s\n' "${http_status}"
+  fi
+}
+
+# read_databases: as databases_word, and the script stops where they cannot be read.
+read_databases() {
+  local word
+  word=$(databases_word)
+  [[ "${word}" == 'read' ]] || stop "${BUSY}" 'the databases cannot be read' '200' "${word}" \
+    "see: ${RECOVERY_API}/v1/databases; run the script again"
+}
+
+# databases_on HOST...: ids of the databases read last that have anything on one of these hosts, in
+# their spec or in their records: after a failed update the records alone still say so.
+databases_on() {
+  jq -r --args '$ARGS.positional as $hosts | .[] | select([(.spec.nodes, .spec.services | .[]?
+      | .host_ids[]?), (.instances, .service_instances | .[]? | .host_id)]
+    | any(. as $one | $hosts | index($one))) | .id' -- "$@" <"${scratch}/databases.json"
+}
+
+if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
+  main "$@"
+fi
