@@ -1,0 +1,288 @@
+// Scenario 11: databases that survive the loss, written to throughout; with the token window, and
+// without it to show what the window is for.
+
+import { type Cluster, type Host, hostOf, hostRecords, waitHealthy } from '../cluster.ts';
+import { installDatabases } from '../databases/install.ts';
+import { createPair, type Pair, patroniLog, restartPatroni } from '../databases/pair.ts';
+import { ageRaftIndex } from '../databases/raft-index.ts';
+import {
+  firstWrite,
+  isReadOnly,
+  proveNothingLost,
+  type Sample,
+  samplesBetween,
+  type Watch,
+  watchApi,
+  watchDatabase,
+} from '../databases/watch.ts';
+import { run, until } from '../machines.ts';
+import type { Operator } from '../operator.ts';
+import {
+  lose,
+  type Outcome,
+  type Prepared,
+  prepare,
+  recover,
+  returnHosts,
+  type Scenario,
+  type Stage,
+  servers,
+} from '../stage.ts';
+
+/** Further than a lab's recovery gets within the minutes a scenario lasts. */
+const oldIndex = 20_000;
+
+/** Longest time from the quorum's loss to a database that says so: ttl, and a restart of it. */
+const secondsToNotice = 60;
+
+/** How long the database is watched after phase 4 where no window let it log in anew. */
+const secondsWithout = 45;
+
+/** A cluster with a database on its two clients, under watch, in the moment of the loss. */
+type Struck = {
+  readonly prepared: Prepared;
+  readonly pair: Pair;
+  readonly watch: Watch;
+  readonly lostAt: number;
+  /** Containers of the clients' Control Planes, before the loss. */
+  readonly containers: ReadonlyMap<string, string>;
+};
+
+export const databasesSurvive: Scenario = {
+  name: '11',
+  title: 'databases survive: writable within seconds of phase 3, and from then on',
+  generation: '0.9',
+  run: async (stage) => {
+    const struck = await strike(stage);
+    return watched(struck, async () => {
+      const { prepared, pair, watch } = struck;
+      const api = watchApi(prepared.cluster, hostOf(prepared.cluster, 'host-1'));
+      let fresh = '';
+      const outcome = await recovery(stage, struck, {}, async () => {
+        fresh = await proveClientsUntouched(struck);
+      }).finally(api.stop);
+      await watch.stop();
+      const began = firstApply(outcome.operator);
+      const writable = writableAfter(struck, began);
+      const phase3 = endOf(outcome.operator, '3-');
+      const late = (writable - phase3) / 1000;
+      if (late > 5) throw new Error(`writable only ${late.toFixed(1)} s after the end of phase 3`);
+      const ready = api.answers.find((answer) => answer.ready && answer.at > began)?.at ?? null;
+      if (ready === null) throw new Error('the API never answered');
+      tell(stage, struck, [
+        ['first --apply to writable', writable - began],
+        ['first --apply to the API', ready - began],
+        ['end of phase 3 to writable', writable - phase3],
+      ]);
+      const proofs = [
+        ...outcome.proofs,
+        fresh,
+        proveSteady(watch.samples, writable),
+        await proveNothingLost(pair, watch.samples),
+      ];
+      return { ...outcome, proofs };
+    });
+  },
+};
+
+export const databasesWithoutWindow: Scenario = {
+  name: '11-0',
+  title: 'the same with tokenWindow 0: read-only until each survivor is restarted',
+  generation: '0.9',
+  run: async (stage) => {
+    const struck = await strike(stage);
+    return watched(struck, async () => {
+      const { pair, watch } = struck;
+      let restarted = 0;
+      const outcome = await recovery(stage, struck, { tokenWindow: 0 }, async () => {
+        const from = Date.now();
+        await until('the end of the wait', secondsWithout + 5, async () =>
+          Date.now() - from > secondsWithout * 1000 ? true : null,
+        );
+        const since = readOnlySince(watch.samples, struck.lostAt) ?? from;
+        const wrote = firstWrite(samplesBetween(watch.samples, since, Date.now()));
+        if (wrote !== null) throw new Error('writable without a window: nothing is shown by this');
+        stage.note(`still read-only ${secondsWithout} s after phase 4; restarting the database`);
+        restarted = Date.now();
+        await Promise.all(pair.instances.map((instance) => restartPatroni(instance)));
+        await until('a write after the restart', 60, async () =>
+          firstWrite(samplesBetween(watch.samples, restarted, Date.now())),
+        );
+      });
+      await watch.stop();
+      const writable = writableAfter(struck, restarted);
+      tell(stage, struck, [
+        ['still read-only after phase 4 for', secondsWithout * 1000],
+        ['first --apply to writable', writable - firstApply(outcome.operator)],
+        ['restart of the database to writable', writable - restarted],
+      ]);
+      const proofs = [
+        ...outcome.proofs,
+        `read-only for ${secondsWithout} s after phase 4, until its Patroni was restarted`,
+        proveSteady(watch.samples, writable),
+        await proveNothingLost(pair, watch.samples),
+      ];
+      return { ...outcome, proofs };
+    });
+  },
+};
+
+/** Builds everything, cuts two servers' power and waits until the database is read-only. */
+async function strike(stage: Stage): Promise<Struck> {
+  const clients = [4, 5].map((number) => ({
+    id: `host-${number}`,
+    number,
+    mode: 'client' as const,
+  }));
+  const made: Pair[] = [];
+  const prepared = await prepare(stage, [...servers(3), ...clients], {
+    fill: async (cluster) => {
+      const software = await installDatabases();
+      await ageRaftIndex(hostOf(cluster, 'host-1'), oldIndex);
+      const hosts = clients.map(({ id }) => hostOf(cluster, id));
+      for (const host of hosts) await loginAnew(cluster, host);
+      made.push(await createPair(cluster, software, hosts));
+    },
+  });
+  const [pair] = made;
+  if (pair === undefined) throw new Error('no database was made');
+  const { cluster } = prepared;
+  const containers = new Map<string, string>();
+  for (const { host } of pair.instances) containers.set(host.id, await containerOf(host));
+  const watch = await watchDatabase(pair);
+  await until('ten writes in a row', 60, async () => {
+    const last = watch.samples.slice(-10);
+    return last.length === 10 && last.every((sample) => sample.written !== null) ? true : null;
+  });
+  const lostAt = Date.now();
+  await lose(stage, cluster, ['host-2', 'host-3']);
+  const struck = { prepared, pair, watch, lostAt, containers };
+  return watched(struck, async () => {
+    await until('a read-only database', secondsToNotice, async () =>
+      readOnlySince(watch.samples, lostAt),
+    );
+    stage.note(`read-only ${secondsToReadOnly(struck).toFixed(1)} s after the loss`);
+    return struck;
+  });
+}
+
+/** A failure of the recovery ends the watch and is told with what Patroni said last. */
+async function watched<T>(struck: Struck, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await struck.watch.stop();
+    const logs = await Promise.all(struck.pair.instances.map((one) => patroniLog(one)));
+    const told = error instanceof Error ? error.message : String(error);
+    const last = struck.watch.samples.slice(-5).map((sample) => JSON.stringify(sample));
+    throw new Error([told, ...logs, '--- last seen of the database', ...last].join('\n'));
+  }
+}
+
+function recovery(
+  stage: Stage,
+  struck: Struck,
+  settings: Readonly<Record<string, unknown>>,
+  afterPhase4: () => Promise<void>,
+): Promise<Outcome & { readonly operator: Operator }> {
+  const { prepared } = struck;
+  return recover(stage, prepared, {
+    states: { 'host-2': 'returning', 'host-3': 'returning' },
+    recovery: { host: 'host-1', ...settings },
+    story: {
+      before: async (turn) => {
+        if (turn.path.includes('reattach') && turn.host === 'host-2') {
+          await returnHosts(stage, prepared.cluster, ['host-2', 'host-3']);
+        }
+      },
+      after: async (turn) => {
+        if (turn.path.startsWith('4-')) await afterPhase4();
+      },
+    },
+    expected: { recoveryHost: 'host-1' },
+  });
+}
+
+/** A client that logs in again holds a token of today's raft index. */
+async function loginAnew(cluster: Cluster, host: Host): Promise<void> {
+  const before = await containerOf(host);
+  await run(host.machine, ['docker', 'kill', before]);
+  await until(`another container of ${host.service}`, 60, async () => {
+    const now = await containerOf(host).catch(() => before);
+    return now === before ? null : now;
+  });
+  await waitHealthy(cluster, host);
+}
+
+/** Id of the one running container of a host's Control Plane. */
+async function containerOf(host: Host): Promise<string> {
+  const service = `label=com.docker.swarm.service.name=${host.service}`;
+  const answer = await run(host.machine, ['docker', 'ps', '--quiet', '--filter', service]);
+  const ids = answer.stdout.trim().split('\n').filter(Boolean);
+  if (ids.length !== 1) throw new Error(`${host.id} runs ${ids.length} Control Planes`);
+  return ids[0] ?? '';
+}
+
+/** The clients' Control Planes are fresh and healthy, and are the processes of before the loss. */
+async function proveClientsUntouched(struck: Struck): Promise<string> {
+  const { cluster } = struck.prepared;
+  const records = (await hostRecords(cluster, hostOf(cluster, 'host-1'))) ?? [];
+  for (const [id, container] of struck.containers) {
+    const status = records.find((record) => record.id === id)?.status;
+    const age = (Date.now() - Date.parse(status?.updated_at ?? '')) / 1000;
+    if (status?.state !== 'healthy' || !(age < 30)) {
+      throw new Error(`${id} is ${status?.state}, its status ${age.toFixed(0)} s old`);
+    }
+    if ((await containerOf(hostOf(cluster, id))) !== container) {
+      throw new Error(`the Control Plane of ${id} was restarted`);
+    }
+  }
+  return `${[...struck.containers.keys()].join(', ')} fresh after phase 4 without a restart`;
+}
+
+/** From the first write on, no second without one. */
+function proveSteady(samples: readonly Sample[], writable: number): string {
+  const after = samples.filter((sample) => sample.at >= writable);
+  const failed = after.filter((sample) => sample.written === null);
+  if (failed.length > 0) {
+    const seconds = failed.map(({ at }) => `+${((at - writable) / 1000).toFixed(0)}`);
+    throw new Error(`not writable again, in seconds after the first write: ${seconds.join(' ')}`);
+  }
+  return `written to in each of the ${after.length} samples from the first write to the end`;
+}
+
+function readOnlySince(samples: readonly Sample[], lostAt: number): number | null {
+  return samples.find((sample) => sample.at > lostAt && isReadOnly(sample))?.at ?? null;
+}
+
+function secondsToReadOnly({ watch, lostAt }: Struck): number {
+  const at = readOnlySince(watch.samples, lostAt);
+  if (at === null) throw new Error('the database never became read-only');
+  return (at - lostAt) / 1000;
+}
+
+function writableAfter({ watch }: Struck, moment: number): number {
+  const at = firstWrite(samplesBetween(watch.samples, moment, Date.now()));
+  if (at === null) throw new Error('the database never became writable again');
+  return at;
+}
+
+function firstApply(operator: Operator): number {
+  const [first] = operator.runs;
+  if (first === undefined) throw new Error('no script ran');
+  return first.began;
+}
+
+function endOf(operator: Operator, stage: string): number {
+  const ran = operator.runs.find(({ path }) => path.startsWith(stage));
+  if (ran === undefined) throw new Error(`no script of stage ${stage} ran`);
+  return ran.began + ran.seconds * 1000;
+}
+
+/** The scenario's own table, in seconds. */
+function tell(stage: Stage, struck: Struck, rows: readonly (readonly [string, number])[]): void {
+  const all = [['loss to read-only', secondsToReadOnly(struck) * 1000] as const, ...rows];
+  for (const [name, milliseconds] of all) {
+    stage.note(`${name.padEnd(36)} ${(milliseconds / 1000).toFixed(1).padStart(6)} s`);
+  }
+}
