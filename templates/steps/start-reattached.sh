@@ -53,12 +53,11 @@ start_reattached_update() {
   local mode_word
   mode_word=$(start_reattached_mode)
   case "${mode_word}" in
-    none)
+    none | unknown)
       mutate docker_patiently service update --detach --env-add PGEDGE_ETCD_MODE=server \
         --label-add plan.recovery.env=1 --replicas 1 "${SERVICE}"
       ;;
     server) mutate docker_patiently service update --detach --replicas 1 "${SERVICE}" ;;
-    unknown) cannot_know "whether ${SERVICE} sets PGEDGE_ETCD_MODE" ;;
     *)
       stop "${MISMATCH}" "${SERVICE} sets PGEDGE_ETCD_MODE=${mode_word}" \
         'server, or not set: the inventory calls it a server host' "${mode_word}" \
