@@ -120,7 +120,6 @@ const passing = /^(as_host|docker_patiently|command|exec|nice|timeout [0-9]+s?|e
 
 interface Line {
   readonly number: number;
-  /** Comment-free, continuation lines joined, quoted text kept. */
   readonly text: string;
   /** The function the line is in, or none. */
   readonly within: string | null;
@@ -134,6 +133,7 @@ function judge(
 ): readonly Diagnostic[] {
   const lines = logicalLines(steps, lineOf(whole, stepsMark) ?? 1);
   const gated = gatedFunctions(lines);
+  const scratch = scratchNames(lines);
   const findings: Diagnostic[] = [];
   for (const { number, text, within } of lines) {
     const free = within !== null && gated.has(within);
@@ -143,7 +143,7 @@ function judge(
       }
       findings.push(...forbidden(command, number, report));
     }
-    if (!free && redirects(text)) {
+    if (!free && redirects(text, scratch)) {
       findings.push(report('CHK004', number, `writes outside mutate: ${text.trim().slice(0, 60)}`));
     }
   }
@@ -193,18 +193,31 @@ function onlyScratch(name: string, command: string): boolean {
   return operands.length > 0 && operands.every((word) => word.startsWith('"${scratch}'));
 }
 
-function redirects(text: string): boolean {
-  const targets = [...withoutQuotes(text).matchAll(/(?<![<>&=-])[0-9]?>{1,2}(?![&>=(])\s*(\S+)/gu)];
-  return targets.some(([, target = '']) => !/^(\/dev\/null|"?\$\{scratch\}|&)/u.test(target));
+function redirects(text: string, scratch: ReadonlySet<string>): boolean {
+  const targets = [...withoutTests(text).matchAll(/(?<![<>&=-])[0-9]?>{1,2}(?![&>=(])\s*(\S+)/gu)];
+  return targets.some(([, target = '']) => {
+    if (/^(\/dev\/null|"?\$\{scratch\}|&)/u.test(target)) return false;
+    const name = /^"?\$\{([a-z_]+)\}"?$/u.exec(target)?.[1];
+    return name === undefined || !scratch.has(name);
+  });
 }
 
-// Conditions such as [[ a > b ]] and (( a > b )) redirect nothing, nor does text in quotes.
-function withoutQuotes(text: string): string {
-  return text
-    .replace(/'[^']*'/gu, "''")
-    .replace(/\(\(.*?\)\)/gu, '')
-    .replace(/\[\[.*?\]\]/gu, '')
-    .replace(/"(?!\$\{scratch\})(?:[^"\\]|\\.)*"/gu, '""');
+// Conditions such as [[ a > b ]] and (( a > b )) redirect nothing.
+function withoutTests(text: string): string {
+  return text.replace(/\(\(.*?\)\)/gu, '').replace(/\[\[.*?\]\]/gu, '');
+}
+
+/** Variables that only ever name a file in the scratch directory. */
+function scratchNames(lines: readonly Line[]): ReadonlySet<string> {
+  const given = lines.flatMap(({ text }) => [
+    ...text.matchAll(/(?<=^|[\s;])([a-z_]+)=("?\$\{scratch\})?/gu),
+  ]);
+  const elsewhere = new Set(given.filter(([, , where]) => where === undefined).map(([, n]) => n));
+  return new Set(
+    given.flatMap(([, name = '', where]) =>
+      where !== undefined && !elsewhere.has(name) ? [name] : [],
+    ),
+  );
 }
 
 /**
@@ -237,37 +250,135 @@ function gatedFunctions(lines: readonly Line[]): ReadonlySet<string> {
   return free;
 }
 
-/** Lines without comments and here-documents, continuations joined, with their functions. */
+/**
+ * The logical lines of bash text: comments and here-documents gone, continued and quoted lines
+ * joined, and inside quotes no character left that would part commands or redirect.
+ */
 function logicalLines(text: string, first: number): readonly Line[] {
   const lines: Line[] = [];
   let within: string | null = null;
-  let joined = '';
-  let ends: string | null = null;
-  for (const [index, raw] of text.replace(/^\n/u, '').split('\n').entries()) {
-    if (ends !== null) {
-      if (raw.trim() === ends) ends = null;
-      continue;
-    }
-    const opened = /^([a-z_0-9]+)\(\) [{(]$/u.exec(raw)?.[1];
+  for (const { number, text: line } of joinedLines(text.replace(/^\n/u, ''), first)) {
+    const opened = /^([a-z_0-9]+)\(\) [{(]/u.exec(line)?.[1];
     if (opened !== undefined) within = opened;
-    joined += raw.trimEnd();
-    if (joined.endsWith('\\')) {
-      joined = `${joined.slice(0, -1)} `;
-      continue;
-    }
-    const line = joined.replace(/(^|\s)#.*$/u, '').replace(/\s+/gu, ' ');
-    ends = /<<-?\s*'?([A-Z]+)'?/u.exec(line)?.[1] ?? null;
-    if (line.trim() !== '') lines.push({ number: first + index, text: line, within });
-    joined = '';
-    if (/^[})]/u.test(raw)) within = null;
+    if (line.trim() !== '') lines.push({ number, text: line.replace(/\s+/gu, ' '), within });
+    if (/^[})]/u.test(line)) within = null;
   }
   return lines;
+}
+
+type Context = 'code' | 'double' | 'single' | 'brace';
+
+/** A small reader of bash: just enough to tell code from quoted text and comments. */
+function* joinedLines(
+  text: string,
+  first: number,
+): Generator<{ readonly number: number; readonly text: string }> {
+  const contexts: Context[] = [];
+  const depths: number[] = [];
+  let line = '';
+  let number = first;
+  let start = first;
+  let at = 0;
+  let document: string | null = null;
+  while (at < text.length) {
+    const context = contexts.at(-1) ?? 'code';
+    const character = text[at] ?? '';
+    const two = text.slice(at, at + 2);
+    if (document !== null) {
+      const end = text.indexOf('\n', at);
+      const whole = text.slice(at, end < 0 ? text.length : end);
+      if (whole.trim() === document) document = null;
+      at += whole.length + 1;
+      number += 1;
+      start = number;
+      continue;
+    }
+    if (character === '\n') {
+      number += 1;
+      at += 1;
+      if (contexts.length > 0) {
+        line += ' ';
+        continue;
+      }
+      yield { number: start, text: line };
+      document = /(?<!<)<<-?\s*'?([A-Z]+)'?/u.exec(line)?.[1] ?? null;
+      line = '';
+      start = number;
+      continue;
+    }
+    if (context === 'single') {
+      if (character === "'") contexts.pop();
+      line += character === "'" ? character : blank(character);
+      at += 1;
+      continue;
+    }
+    if (character === '\\') {
+      if (two === '\\\n') {
+        number += 1;
+        line += ' ';
+      } else {
+        line += 'x';
+      }
+      at += 2;
+      continue;
+    }
+    if (context === 'brace') {
+      if (character === '}') contexts.pop();
+      line += character;
+      at += 1;
+      continue;
+    }
+    if (two === '${') {
+      contexts.push('brace');
+      line += two;
+      at += 2;
+      continue;
+    }
+    if (two === '$(' && text[at + 2] !== '(') {
+      contexts.push('code');
+      depths.push(0);
+      line += two;
+      at += 2;
+      continue;
+    }
+    if (context === 'double') {
+      if (character === '"') contexts.pop();
+      line += character === '"' ? character : blank(character);
+      at += 1;
+      continue;
+    }
+    if (character === '#' && /(^|[\s;(])$/u.test(line)) {
+      while (at < text.length && text[at] !== '\n') at += 1;
+      continue;
+    }
+    if (character === "'") contexts.push('single');
+    if (character === '"') contexts.push('double');
+    // Parentheses inside a command substitution must not end it.
+    const depth = depths.length - 1;
+    if (contexts.at(-1) === 'code' && depth >= 0) {
+      if (character === '(') depths[depth] = (depths[depth] ?? 0) + 1;
+      if (character === ')') {
+        if (depths[depth] === 0) {
+          contexts.pop();
+          depths.pop();
+        } else {
+          depths[depth] = (depths[depth] ?? 0) - 1;
+        }
+      }
+    }
+    line += character;
+    at += 1;
+  }
+  if (line !== '') yield { number: start, text: line };
+}
+
+function blank(character: string): string {
+  return /[;&|(){}<>#]/u.test(character) ? ' ' : character;
 }
 
 /** The commands of a line: split at separators outside single quotes, keywords and assignments off. */
 function commandsOf(line: string): readonly string[] {
   return line
-    .replace(/'[^']*'/gu, (quoted) => quoted.replace(/[;&|(){}]/gu, ' '))
     .split(/;;|;|&&|\|\||\||\$\(|&(?![>0-9-])|(?<=^|\s)[({](?=\s)/u)
     .map((part) =>
       part

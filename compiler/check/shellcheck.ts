@@ -1,10 +1,11 @@
 // Scripts on disk -> findings of ShellCheck, or the reason why there is none to be had.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Diagnostic, diagnostic } from '../diagnostic.ts';
+import { type Diagnostic, diagnostic, sortDiagnostics } from '../diagnostic.ts';
 
 /** Which ShellCheck has judged, or why none has. */
 export type Linter =
@@ -27,8 +28,8 @@ interface Command {
 const wrapperLimit = 60_000;
 
 /**
- * Lints the scripts at these paths of a directory in one call: with the ShellCheck given, else the
- * one on the PATH, else the one the npm wrapper has or can download.
+ * Lints the scripts at these paths of a directory, in one call for each processor: with the
+ * ShellCheck given, else the one on the PATH, else the one the npm wrapper has or can download.
  */
 export async function lint(
   directory: string,
@@ -44,7 +45,8 @@ export async function lint(
       continue;
     }
     const linter = { found: true, from: tool.from, version } as const;
-    return { linter, findings: await findings(tool, directory, paths) };
+    const shares = await Promise.all(share(paths).map((some) => findings(tool, directory, some)));
+    return { linter, findings: sortDiagnostics(shares.flat()) };
   }
   return { linter: { found: false, because: reasons.join('; ') }, findings: [] };
 }
@@ -52,9 +54,10 @@ export async function lint(
 async function commands(given: string | null): Promise<readonly Command[]> {
   if (given !== null) return [{ from: given, command: given, args: [] }];
   const { which } = await import('zx/core');
-  const onPath = await which('shellcheck', { nothrow: true });
-  const system = onPath === null ? [] : [{ from: onPath, command: onPath, args: [] }];
-  return [...system, ...wrapper()];
+  // npm puts its wrapper on the PATH under the same name; that one is for last.
+  const onPath = (await which('shellcheck', { all: true, nothrow: true })) ?? [];
+  const system = onPath.filter((path) => !realpathSync(path).endsWith('.js'));
+  return [...system.map((path) => ({ from: path, command: path, args: [] })), ...wrapper()];
 }
 
 // The wrapper ends the process that imports it where it cannot write its binary, so it gets one.
@@ -67,6 +70,14 @@ function wrapper(): readonly Command[] {
   } catch {
     return [];
   }
+}
+
+/** The paths in as many shares as there are processors, dealt like cards. */
+function share(paths: readonly string[]): readonly (readonly string[])[] {
+  const hands = Math.min(availableParallelism(), paths.length);
+  return Array.from({ length: hands }, (_, hand) =>
+    paths.filter((_path, index) => index % hands === hand),
+  );
 }
 
 interface Comment {
@@ -83,7 +94,6 @@ async function findings(
   directory: string,
   paths: readonly string[],
 ): Promise<readonly Diagnostic[]> {
-  if (paths.length === 0) return [];
   const args = ['--norc', '--format=json1', '--severity=style', '--', ...paths];
   const { stdout, stderr, failure } = await execute(tool, args, directory, null);
   const start = stdout.indexOf('{"comments"');

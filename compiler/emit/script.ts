@@ -252,9 +252,9 @@ function effects(steps: readonly Step[]): readonly (readonly [string, string])[]
   ).filter(([, text]) => text !== '');
 }
 
-/** Whether bash text reads a variable: `${NAME}`, `${NAME[@]}`, `${#NAME[@]}` and the like. */
+/** Whether bash text reads a variable: `${NAME}`, `${#NAME[@]}` and the like, or `((n >= NAME))`. */
 function mentions(text: string, name: string): boolean {
-  return new RegExp(`\\$\\{[#!]?${name}\\b`).test(text);
+  return new RegExp(`\\$\\{[#!]?${name}\\b|\\(\\([^()]*\\b${name}\\b`).test(text);
 }
 
 /** Words in lines of at most `columns`. */
