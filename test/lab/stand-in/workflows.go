@@ -20,8 +20,10 @@ const (
 	queueRoot     = "/workflows/queues/"
 	resultRoot    = "/workflows/results/"
 	workerPause   = 500 * time.Millisecond
+	resumePause   = 500 * time.Millisecond
 	stepPause     = 250 * time.Millisecond
 	stepWork      = 300 * time.Millisecond
+	removalWork   = time.Second
 	validateLimit = 5 * time.Minute
 	managerQueue  = "manager"
 )
@@ -91,6 +93,7 @@ func (a *app) work(ctx context.Context) {
 	if a.docker.Swarm.ControlAvailable {
 		queues = append(queues, managerQueue)
 	}
+	wait := resumePause
 	for ctx.Err() == nil {
 		prefix := workflowRoot + a.settings.hostID + "/"
 		flows, err := getAll[workflow](ctx, a.node.client, prefix, false)
@@ -99,7 +102,7 @@ func (a *app) work(ctx context.Context) {
 		}
 		for _, flow := range flows {
 			if _, known := running.LoadOrStore(flow.ID, true); !known {
-				go a.runWorkflow(ctx, flow)
+				go a.runWorkflow(ctx, flow, wait)
 			}
 		}
 		for _, queue := range queues {
@@ -113,6 +116,7 @@ func (a *app) work(ctx context.Context) {
 				}
 			}
 		}
+		wait = stepPause
 		pause(ctx, workerPause)
 	}
 }
@@ -206,7 +210,10 @@ func (a *app) await(ctx context.Context, steps []step, canceled func() bool) err
 	return failure
 }
 
-func (a *app) runWorkflow(ctx context.Context, flow workflow) {
+// runWorkflow lets a new workflow's task read pending for a moment, as the real one's does; one that
+// a start finds waits longer, so that the API first answers what the snapshot held.
+func (a *app) runWorkflow(ctx context.Context, flow workflow, wait time.Duration) {
+	pause(ctx, wait)
 	var err error
 	switch flow.Kind {
 	case kindRemoveHost:
@@ -250,7 +257,7 @@ func (a *app) runRemoveHost(ctx context.Context, flow workflow) error {
 		return errStopped
 	}
 	if err == nil {
-		pause(ctx, stepWork)
+		pause(ctx, removalWork)
 		err = a.removeHost(ctx, a.node.client, flow.Target)
 	}
 	if err != nil {
