@@ -23,7 +23,7 @@ const calls: { readonly [K in StepKind]: Call<K> } = {
     tools: docker,
     options: [],
   },
-  'place-service': { args: (p) => [p.service], tools: docker, options: [] },
+  'place-service': { args: (p) => [p.service, ...p.addresses], tools: docker, options: [] },
   'stop-services': { args: (p) => p.services, tools: docker, options: [] },
   'stop-container': { args: (p) => [p.service], tools: docker, options: [] },
   'fence-host': {
@@ -102,7 +102,7 @@ const calls: { readonly [K in StepKind]: Call<K> } = {
   'close-recovery': { args: none, tools: [], options: [] },
   'save-snapshot': { args: none, tools: etcd, options: [] },
   'undo-restore': { args: none, tools: [], options: [] },
-  'undo-clear': { args: none, tools: [], options: [] },
+  'undo-clear': { args: none, tools: docker, options: [] },
 };
 
 function portArgs(ports: { api: number; etcdClient: number; etcdPeer: number }): string[] {

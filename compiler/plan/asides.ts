@@ -3,7 +3,7 @@
 import type { Host, Turn } from './ir.ts';
 import { type Setting, slotOf } from './setting.ts';
 import { step } from './steps.ts';
-import { of, someSteps } from './turn.ts';
+import { of } from './turn.ts';
 
 /** `before/snapshot-<host>.sh` for server hosts, `undo/<host>.sh` for hosts that set data aside. */
 export function asides(setting: Setting): readonly Turn[] {
@@ -77,30 +77,9 @@ function undoClear(host: Host): Turn {
     title: `put ${host.id} back as it was before it was cleared`,
     when: 'undo',
     reason: 'The way back where a host was cleared and has not come back into the cluster.',
-    steps: someSteps([
-      // A client host is a worker: it cannot scale services.
-      ...(host.mode === 'server'
-        ? [
-            step(
-              guide,
-              'stop-services',
-              { services: [host.service] },
-              {
-                reason: 'No data are moved under a running process.',
-              },
-            ),
-          ]
-        : []),
-      step(
-        guide,
-        'stop-container',
-        { service: host.service },
-        {
-          yields: [of('service-stopped', host)],
-        },
-      ),
-      step(guide, 'undo-clear', {}, { needs: [of('service-stopped', host)] }),
-    ]),
+    // It stops the service itself, after it has made sure that the host has not come back: stopping
+    // one of two voters would halt the cluster.
+    steps: [step(guide, 'undo-clear', {})],
     omits: [],
     next: ['The service stays at 0: old data beside the recovered cluster are a second cluster.'],
   };

@@ -140,7 +140,8 @@ export interface StepParams {
     readonly stack: string;
     readonly services: readonly string[];
   };
-  'place-service': { readonly service: string };
+  /** On the node that has one of the addresses; without any, on the machine the script runs on. */
+  'place-service': { readonly service: string; readonly addresses: readonly string[] };
   'stop-services': { readonly services: readonly string[] };
   'stop-container': { readonly service: string };
   'fence-host': { readonly target: HostId; readonly address: string; readonly ports: Ports };

@@ -41,7 +41,7 @@ function swarm({ chosen, cluster, total }: Setting): readonly Step[] {
     step(
       '1.3',
       'place-service',
-      { service: chosen.service },
+      { service: chosen.service, addresses: [] },
       { needs: [{ fact: 'swarm-leader' }], yields: [of('in-swarm', chosen)] },
     ),
   ];

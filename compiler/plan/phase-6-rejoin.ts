@@ -153,7 +153,8 @@ function swarmFor(setting: Setting, host: Host, guide: GuideStep): readonly Step
 }
 
 function placed(guide: GuideStep, host: Host): Step {
-  return step(guide, 'place-service', { service: host.service }, { needs: [of('in-swarm', host)] });
+  const here = { service: host.service, addresses: [] };
+  return step(guide, 'place-service', here, { needs: [of('in-swarm', host)] });
 }
 
 /** Where a machine joins the Swarm: `10.0.0.1:2377` of the recovery host. */

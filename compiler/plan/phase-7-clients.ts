@@ -157,5 +157,6 @@ function join(setting: Setting, slot: Slot): Draft {
 }
 
 function placed({ subject }: Slot, needs: readonly Fact[]): Step {
-  return step('7.1a', 'place-service', { service: subject.service }, { needs });
+  const there = { service: subject.service, addresses: subject.addresses };
+  return step('7.1a', 'place-service', there, { needs });
 }

@@ -37,7 +37,7 @@ const params: { readonly [K in StepKind]: z.ZodObject } = {
   'revive-swarm': ofAddress,
   'init-swarm': ofAddress,
   'deploy-stack': z.strictObject({ stackFile: path, stack: word, services: z.array(word) }),
-  'place-service': ofService,
+  'place-service': z.strictObject({ service: word, addresses: z.array(word) }),
   'stop-services': ofServices,
   'stop-container': ofService,
   'fence-host': probed,

@@ -26,7 +26,7 @@ export function draft(
 }
 
 /** The steps of a turn, of which there is at least one. Throws where there is none: our own bug. */
-export function someSteps(steps: readonly Step[]): readonly [Step, ...Step[]] {
+function someSteps(steps: readonly Step[]): readonly [Step, ...Step[]] {
   const [first, ...rest] = steps;
   if (first === undefined) throw new Error('a turn without steps');
   return [first, ...rest];

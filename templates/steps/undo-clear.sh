@@ -33,6 +33,8 @@ undo_clear() {
 undo_clear_word() {
   local word='absent' record
   if [[ -e "${ETCD_DIR}/member/wal" ]]; then
+    command -v etcdctl >/dev/null \
+      || stop "${UNAVAILABLE}" 'etcdctl is missing' '' '' 'install it (3.6), then run again'
     word=$(entry_word "${DATA_DIR}")
   elif [[ -e "${STATE}/before/certificates" && -e "${CONFIG}" ]]; then
     # A client host that was cleared and has a configuration again.
