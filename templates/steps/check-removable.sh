@@ -39,8 +39,9 @@ check_removable() {
   release=$(generation)
   read_databases
   ids=$(databases_on "${target}")
-  say "databases on ${target}: ${ids:-none}"
-  if [[ "${release}" == '0.6' && -n "${ids}" ]]; then
+  ids="${ids:-none}"
+  say "databases on ${target}: ${ids//$'\n'/ }"
+  if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
     say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
     say 'host of the database, for ever where one is down.'
     stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \

@@ -21,6 +21,10 @@ start_client() {
       ;;
   esac
   since=$(recovered_at)
+  if [[ "${scale}" == 0 ]]; then
+    # What it wrote before this start proves nothing.
+    since=$(date +%s)
+  fi
   wait_softly "${DEADLINE_FRESH}" 'fresh|uninitialised' "${target} is healthy" \
     start_client_word "${target}" "${url}" "${since}"
   if [[ "${scale}" == 1 && "${settled}" == 'fresh' ]]; then

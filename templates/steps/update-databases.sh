@@ -73,20 +73,18 @@ update_databases_check_partners() {
 # The API rounds sizes of memory and leaves secrets of services out, and takes neither from what it
 # has: both come from the spec in etcd. Passwords of users it keeps by itself.
 update_databases_body() {
-  local id="$1" word needs text
+  local id="$1" needs text
   shift
-  word=$(etcdctl_word "${RECOVERY_ENDPOINT}" get "/database_specs/${id}" --print-value-only)
-  [[ "${word}" == 'ok' ]] || stop "${BUSY}" "etcd does not tell the spec of ${id}" '' \
-    "$(<"${scratch}/etcdctl.err")" 'run the script again'
+  update_databases_stored "${id}"
   needs=$(jq -r --arg id "${id}" '.[] | select(.id == $id) | .spec
     | if any(., .nodes[]?; has("memory")) or (.services // []) != [] then "yes" else "no" end' \
     -- "${scratch}/databases.json")
-  if [[ "${needs}" == 'yes' && ! -s "${scratch}/etcdctl.out" ]]; then
+  if [[ "${needs}" == 'yes' && ! -s "${scratch}/stored" ]]; then
     stop "${MISMATCH}" "the exact spec of ${id} is not in etcd where it should be" \
       "the key /database_specs/${id}" 'none' \
       "POST its full spec without $* yourself, with ?remove_host= for each; then run this again"
   fi
-  jq --arg id "${id}" --slurpfile stored "${scratch}/etcdctl.out" --args '
+  jq --arg id "${id}" --slurpfile stored "${scratch}/stored" --args '
     def memory($exact): if ($exact.memory // 0) > 0 then .memory = "\($exact.memory)"
       else del(.memory) end;
     $ARGS.positional as $gone | ($stored[0] // {}) as $exact | .[] | select(.id == $id)
@@ -109,6 +107,21 @@ update_databases_body() {
     'a node on another host' 'none' \
     'bring one of them back; or restore it elsewhere from its backup, or delete it: yours to decide'
   say "database ${id} keeps: ${text}"
+}
+
+# update_databases_stored DATABASE: its spec in etcd, with passwords, into scratch/stored; empty if
+# the key is not there. Values are JSON, plain or zipped.
+update_databases_stored() {
+  local word
+  word=$(etcdctl_word "${RECOVERY_ENDPOINT}" get "/database_specs/$1" -w json)
+  [[ "${word}" == 'ok' ]] || stop "${BUSY}" "etcd does not tell the spec of $1" '' \
+    "$(<"${scratch}/etcdctl.err")" 'run the script again'
+  jq -r '.kvs[0].value // empty' -- "${scratch}/etcdctl.out" | base64 -d >"${scratch}/stored"
+  word=$(head -c 2 -- "${scratch}/stored" | od -An -tx1)
+  if [[ "${word}" == ' 1f 8b' ]]; then
+    mv -- "${scratch}/stored" "${scratch}/stored.gz"
+    gzip -dc <"${scratch}/stored.gz" >"${scratch}/stored"
+  fi
 }
 
 # update_databases_one DATABASE GONE...: a database may still be modifying: an update of ours that a

@@ -19,14 +19,19 @@ verify_databases() {
   wait_until 1 well 'every database and instance is back' verify_databases_word "${since}"
 }
 
-# For the filters below. An instance is fine if its status is written anew (every 5 s; its updated_at
-# is not) and tells no error. What failed before this recovery may be so after it.
+# For the filters below. An instance is fine if its status is written anew (every 5 s; its
+# updated_at is not) and tells no error. What failed before this recovery may be so after it.
 readonly VERIFY_DATABASES_JQ='
   def fine: .state == "available" and (has("host_id") | not)
     or .state == "available" and .error == null
       and ((.status_updated_at // "1970-01-01T00:00:00Z") | epoch) >= now - 30;
   def old: (.state | IN("failed", "degraded", "stopped")) and (.updated_at | epoch) < $since;
   def bad: (fine or old) | not;'
+
+# verify_databases_ask SINCE FILTER: what the filter finds in the databases read last.
+verify_databases_ask() {
+  jq -r --argjson since "$1" "${EPOCH_JQ}${VERIFY_DATABASES_JQ} $2" -- "${scratch}/databases.json"
+}
 
 # verify_databases_word SINCE: well, or what is not: `db1 modifying, db1-n1-x unknown`.
 verify_databases_word() {
@@ -36,17 +41,15 @@ verify_databases_word() {
     printf '%s\n' "${word}"
     return
   fi
-  jq -r --argjson since "$1" "${EPOCH_JQ}${VERIFY_DATABASES_JQ}"' [.[] | ., .instances[]? | select(bad)
-    | "\(.id) \(.state)"] | if . == [] then "well" else join(", ") end' \
-    -- "${scratch}/databases.json"
+  verify_databases_ask "$1" '[.[] | ., .instances[]? | select(bad) | "\(.id) \(.state)"]
+    | if . == [] then "well" else join(", ") end'
 }
 
 # verify_databases_old SINCE: names what was not well before this recovery either.
 verify_databases_old() {
   local text line
-  text=$(jq -r --argjson since "$1" "${EPOCH_JQ}${VERIFY_DATABASES_JQ}"' .[] | ., .instances[]? | select(old)
-    | "\(.id) is \(.state) since \(.updated_at), before this recovery: left as it is"' \
-    -- "${scratch}/databases.json")
+  text=$(verify_databases_ask "$1" '.[] | ., .instances[]? | select(old)
+    | "\(.id) is \(.state) since \(.updated_at), before this recovery: left as it is"')
   if [[ -n "${text}" ]]; then
     while IFS= read -r line; do
       say "${line}"
@@ -58,8 +61,8 @@ verify_databases_old() {
 # hold a login token of before the loss, and then waits for ever: its service is named.
 verify_databases_advice() {
   local text id host state service
-  text=$(jq -r --argjson since "$1" "${EPOCH_JQ}${VERIFY_DATABASES_JQ}"' .[] | .instances[]? | select(bad)
-    | "\(.id)|\(.host_id)|\(.state)"' -- "${scratch}/databases.json")
+  text=$(verify_databases_ask "$1" '.[] | .instances[]? | select(bad)
+    | "\(.id)|\(.host_id)|\(.state)"')
   while IFS='|' read -r id host state; do
     if [[ -z "${id}" ]]; then
       continue
