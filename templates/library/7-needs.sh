@@ -5,6 +5,10 @@ need() {
   seen=$(need_word "${fact}" "${host}")
   case "${seen}" in
     yes) say "found: ${fact}${host:+ of ${host}}" ;;
+    back)
+      way='done'
+      say "${host} was cleared and has joined since: its record is there again"
+      ;;
     later) say "${fact}${host:+ of ${host}}: proved by the step that relies on it" ;;
     *)
       stop "${MISMATCH}" "not there: ${fact}${host:+ of ${host}}" 'an earlier script has done it' \
@@ -13,7 +17,7 @@ need() {
   esac
 }
 
-# need_word FACT HOST: yes | later, or what is seen instead. Facts a later step overtakes stay
+# need_word FACT HOST: yes | later | back, or what is seen instead. Facts a later step overtakes stay
 # satisfied, so that a script may be run a second time.
 need_word() {
   local word
@@ -98,22 +102,23 @@ need_status() {
   fi
 }
 
-# Of this host itself its own steps decide, with better advice. Another host whose record is there
-# again, and fresh, has come back since.
+# Of this host itself its own steps decide, with better advice, unless it was cleared for a join and
+# has joined since. Another host whose record is there again, and fresh, has come back since.
 need_removed() {
-  local record
-  if [[ "$1" == "${HOST}" ]]; then
-    printf 'later\n'
-    return
-  fi
+  local record cleared=''
   api GET "${RECOVERY_API}/v1/hosts"
   if [[ "${http_status}" != 200 ]]; then
     printf '%s/v1/hosts answers %s\n' "${RECOVERY_API}" "${http_status}"
     return
   fi
   record=$(record_word "$1")
+  if [[ -e "${STATE}/cleared" ]]; then
+    cleared=$(<"${STATE}/cleared")
+  fi
   if [[ "${record}" == 'absent' ]]; then
     printf 'yes\n'
+  elif [[ "$1" == "${HOST}" ]]; then
+    if [[ " ${cleared} " == *' certificates '* ]]; then printf 'back\n'; else printf 'later\n'; fi
   else
     record=$(need_fresh "$1")
     if [[ "${record}" == 'yes' ]]; then

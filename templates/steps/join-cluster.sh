@@ -12,7 +12,7 @@ join_cluster() {
   jq -e '.token and (.server_urls or .server_url)' -- "${scratch}/join-token" >/dev/null \
     || stop "${FAILED}" "${RECOVERY_HOST} gave no join token" 'token and server_urls' 'neither' \
       "see the Control Plane's log on ${RECOVERY_HOST}"
-  say "from here on, until it is proved to vote: do not stop ${target} or ${RECOVERY_HOST}"
+  say "until this script has ended: stop neither ${target} nor ${RECOVERY_HOST}"
   mutate join_cluster_post "${api}" "${target}"
 }
 

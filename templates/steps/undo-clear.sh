@@ -8,10 +8,21 @@ undo_clear() {
     return
   fi
   word=$(undo_clear_word)
-  [[ "${word}" == 'free' ]] \
-    || stop "${MISMATCH}" "${HOST} has come back: there is nothing to undo" \
-      'a host that is no member of the recovered cluster' "${word}" \
-      'leave it as it is; taking it out again is a removal (phase 5)'
+  case "${word}" in
+    absent | rejected | missing) ;;
+    learner | unstarted)
+      say "its ${word} entry stays in the member list; the next attempt to bring it back drops it"
+      ;;
+    voter | present)
+      stop "${MISMATCH}" "${HOST} has come back: there is nothing to undo" \
+        'a host that is no member of the recovered cluster' "${word}" \
+        'leave it as it is; taking it out again is a removal (phase 5)'
+      ;;
+    *)
+      stop "${BUSY}" "cannot tell whether ${HOST} has come back" "an answer of ${RECOVERY_HOST}" \
+        "${word}" "start ${RECOVERY_HOST} or mend the network, then run the script again"
+      ;;
+  esac
   undo_clear_stop
   # What the attempt has made where nothing had been before it: first, and once.
   if [[ ! -e "${STATE}/undone" ]]; then
@@ -28,27 +39,25 @@ undo_clear() {
   say "do NOT start ${SERVICE} while the recovered cluster runs: its data are the old ones"
 }
 
-# free, or how this host takes part in the recovered cluster. Without data of its own it does not;
-# with data of its own the cluster must say so.
+# How this host takes part in the recovered cluster: absent, or as entry_word; a client host: absent
+# or present. Without data of its own it does not; with data of its own the cluster must say so.
 undo_clear_word() {
-  local word='absent' record
-  if [[ -e "${ETCD_DIR}/member/wal" ]]; then
+  local word='absent'
+  if [[ -e "${STATE}/undone" && ! -e "${STATE}/before/etcd" ]]; then
+    : # an earlier run has put the old etcd/ back
+  elif [[ -e "${ETCD_DIR}/member/wal" ]]; then
     command -v etcdctl >/dev/null \
       || stop "${UNAVAILABLE}" 'etcdctl is missing' '' '' 'install it (3.6), then run again'
     word=$(entry_word "${DATA_DIR}")
   elif [[ -e "${STATE}/before/certificates" && -e "${CONFIG}" ]]; then
-    # A client host that was cleared and has a configuration again.
+    # Cleared for a join, and it has a configuration again: only the host list can tell.
     api GET "${RECOVERY_API}/v1/hosts"
-    word='unreachable'
+    word="${http_status}"
     if [[ "${http_status}" == 200 ]]; then
-      record=$(record_word "${HOST}")
-      word="${record/present/its record is there again}"
+      word=$(record_word "${HOST}")
     fi
   fi
-  case "${word}" in
-    absent | learner | unstarted | rejected | missing) printf 'free\n' ;;
-    *) printf '%s\n' "${word}" ;;
-  esac
+  printf '%s\n' "${word}"
 }
 
 # A worker cannot ask Swarm; there the container alone must be gone.
