@@ -2,7 +2,7 @@
 // that keeps its leader lock in the Control Plane's etcd, as the product's databases do.
 
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cluster, credentialsOf, type Host, serversOf } from '../cluster.ts';
 import { attempt, begin, copyIn, type Machine, outside, rootOf, run, until } from '../machines.ts';
@@ -41,15 +41,21 @@ export async function createPair(
   const passwords = join(cluster.network.state.directory, 'database-passwords');
   await writeFile(passwords, `*:*:*:postgres:${superuser}\n`, { mode: 0o600 });
   const pair = { cluster, software, instances: hosts.map((host) => ({ host })), passwords };
-  for (const { host } of pair.instances) {
-    await furnish(pair, host, { superuser, replication });
-    await startPatroni({ host });
+  try {
+    for (const { host } of pair.instances) {
+      await furnish(pair, host, { superuser, replication });
+      await startPatroni({ host });
+    }
+    await until('a database with a leader and a streaming replica', 90, async () => {
+      const query = `select count(*) from pg_stat_replication where state = 'streaming'`;
+      const answer = await psqlAtLeader(pair, query);
+      return answer.status === 0 && answer.stdout.trim() === String(hosts.length - 1) ? true : null;
+    });
+  } catch (error) {
+    throw new Error(
+      [String(error), ...(await Promise.all(pair.instances.map(lastWords)))].join('\n'),
+    );
   }
-  await until('a database with a leader and a streaming replica', 90, async () => {
-    const query = `select count(*) from pg_stat_replication where state = 'streaming'`;
-    const answer = await psqlAtLeader(pair, query);
-    return answer.status === 0 && answer.stdout.trim() === String(hosts.length - 1) ? true : null;
-  });
   return pair;
 }
 
@@ -188,11 +194,14 @@ async function patroniPid(machine: Machine): Promise<string | null> {
 }
 
 /** What Patroni said last, for a failure's report. */
-export async function patroniLog(instance: Instance, lines = 15): Promise<string> {
-  const path = join(rootOf(instance.host.machine), home, 'patroni.log');
-  if ((await stat(path).catch(() => null)) === null) return `${instance.host.id}: no log`;
-  const text = (await readFile(path, 'utf8')).trimEnd().split('\n').slice(-lines);
-  return [`--- patroni on ${instance.host.id}`, ...text].join('\n');
+export async function lastWords(instance: Instance): Promise<string> {
+  const texts = [`--- database on ${instance.host.id}`];
+  for (const name of ['console.log', 'patroni.log']) {
+    const path = join(rootOf(instance.host.machine), home, name);
+    const text = await readFile(path, 'utf8').catch(() => '');
+    texts.push(...text.trimEnd().split('\n').slice(-12));
+  }
+  return texts.join('\n');
 }
 
 /** A query at whichever instance takes writes, as an application would connect. */

@@ -3,7 +3,7 @@
 
 import { type Cluster, type Host, hostOf, hostRecords, waitHealthy } from '../cluster.ts';
 import { installDatabases } from '../databases/install.ts';
-import { createPair, type Pair, patroniLog, restartPatroni } from '../databases/pair.ts';
+import { createPair, lastWords, type Pair, restartPatroni } from '../databases/pair.ts';
 import { ageRaftIndex } from '../databases/raft-index.ts';
 import {
   firstWrite,
@@ -172,7 +172,7 @@ async function watched<T>(struck: Struck, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     await struck.watch.stop();
-    const logs = await Promise.all(struck.pair.instances.map((one) => patroniLog(one)));
+    const logs = await Promise.all(struck.pair.instances.map((one) => lastWords(one)));
     const told = error instanceof Error ? error.message : String(error);
     const last = struck.watch.samples.slice(-5).map((sample) => JSON.stringify(sample));
     throw new Error([told, ...logs, '--- last seen of the database', ...last].join('\n'));
