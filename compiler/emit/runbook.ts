@@ -11,6 +11,7 @@ export function emitRunbook(plan: Plan, templates: Templates): string {
   const [first] = expected;
   if (first === undefined) throw new Error('a plan without turns');
   const hosts = new Map(plan.cluster.hosts.map((host) => [host.id, host]));
+  const kinds = kindsBySubject(expected);
   return render(templates.runbook, {
     cluster: plan.cluster.name,
     plan: plan.name,
@@ -25,7 +26,7 @@ export function emitRunbook(plan: Plan, templates: Templates): string {
       mode: host.mode,
       addresses: host.addresses.join(', '),
       state: host.state ?? 'not declared',
-      way: wayOf(host, plan, order),
+      way: wayOf(host, plan, kinds),
     })),
     hostNotes: plan.cluster.hosts
       .filter((host) => host.notes !== null)
@@ -118,13 +119,23 @@ function code(text: string): string {
   return text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``;
 }
 
-function wayOf(host: Host, plan: Plan, order: readonly Turn[]): string {
+function kindsBySubject(turns: readonly Turn[]): ReadonlyMap<HostId, ReadonlySet<StepKind>> {
+  const kinds = new Map<HostId, Set<StepKind>>();
+  for (const { subject, steps } of turns) {
+    const known = kinds.get(subject) ?? new Set();
+    for (const step of steps) known.add(step.kind);
+    kinds.set(subject, known);
+  }
+  return kinds;
+}
+
+function wayOf(
+  host: Host,
+  plan: Plan,
+  bySubject: ReadonlyMap<HostId, ReadonlySet<StepKind>>,
+): string {
   if (host.id === plan.recovery.host) return 'recovery host';
-  const kinds = new Set(
-    order
-      .filter((turn) => turn.subject === host.id && turn.when === 'always')
-      .flatMap((turn) => turn.steps.map((step) => step.kind)),
-  );
+  const kinds = bySubject.get(host.id) ?? new Set();
   const ways: readonly (readonly [StepKind, string])[] = [
     ['start-reattached', 'reattached'],
     ['remove-record', 'removed'],
@@ -261,8 +272,8 @@ function warnings(
   index: number,
 ): readonly string[] {
   const back = (one: Turn) => one.steps.some((step) => step.kind === 'prove-voter');
-  const before = expected.slice(0, index).filter(back).length;
   const isBack = back(turn);
+  const before = isBack ? expected.slice(0, index).filter(back).length : 0;
   return [
     ...(turn.steps.some((step) => step.kind === 'token-window')
       ? ['From here on surviving databases can write again.']

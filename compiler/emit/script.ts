@@ -1,7 +1,9 @@
 // Plan + turn -> one standalone bash script. Pure: the same plan gives the same bytes.
 
 import { createHash } from 'node:crypto';
-import type { Fact, Host, HostId, Plan, Step, Turn } from '../plan/ir.ts';
+import { apiUrl, etcdUrl } from '../plan/addresses.ts';
+import type { Fact, Host, HostId, Plan, Step, StepKind, Turn } from '../plan/ir.ts';
+import { factKey } from '../plan/order.ts';
 import { callOf } from './calls.ts';
 import { render, type Templates } from './templates.ts';
 
@@ -25,6 +27,7 @@ const commonTools = [
   'hostname',
   'jq',
   'sed',
+  'setpriv',
   'stat',
   'timeout',
 ] as const;
@@ -32,12 +35,7 @@ const commonTools = [
 /** Emits the script of one turn. Throws where a template of a step is missing: our own bug. */
 export function emitScript(plan: Plan, turn: Turn, templates: Templates): EmittedFile {
   const calls = turn.steps.map((step) => callOf(step));
-  const kinds = [...new Set(turn.steps.map((step) => step.kind))];
-  const functions = kinds.map((kind) => {
-    const text = templates.steps[kind];
-    if (text === undefined) throw new Error(`templates/steps/${kind}.sh is missing`);
-    return text;
-  });
+  const body = bodyOf([...new Set(turn.steps.map((step) => step.kind))], templates);
   const needs = externalNeeds(turn).map((fact) => ({
     fact: fact.fact,
     host: 'host' in fact ? fact.host : '',
@@ -45,10 +43,9 @@ export function emitScript(plan: Plan, turn: Turn, templates: Templates): Emitte
   }));
   const tools = [...new Set([...commonTools, ...calls.flatMap((call) => call.tools)])].sort();
   const options = [...new Set(calls.flatMap((call) => call.options))].sort();
-  const body = [...functions, templates.library].join('\n');
-  const values = valuesOf(plan, turn, tools, options).filter(({ name }) => mentions(body, name));
+  const values = valuesOf(plan, turn, tools, options).filter(({ name }) => body.reads(name));
   const digest = createHash('sha256')
-    .update(JSON.stringify([turn, values, needs, functions, templates.library, templates.script]))
+    .update(JSON.stringify([turn, values, needs, body.digest]))
     .digest('hex');
   const view = {
     manual: manualOf(plan, turn, needs, digest),
@@ -68,10 +65,64 @@ export function emitScript(plan: Plan, turn: Turn, templates: Templates): Emitte
     }),
     next: turn.next,
     nextBetween: ' \\\n    ',
-    functions,
+    functions: body.functions,
     library: templates.library,
   };
   return { path: turn.path, mode: 0o755, text: render(templates.script, view) };
+}
+
+/** The verbatim bash of a script, which many scripts have in common. */
+interface Body {
+  /** Step functions, then the parts of the library they call. */
+  readonly functions: readonly string[];
+  readonly digest: string;
+  /** Whether the bash reads a value. */
+  readonly reads: (name: string) => boolean;
+}
+
+const bodies = new WeakMap<Templates, Map<string, Body>>();
+
+function bodyOf(kinds: readonly StepKind[], templates: Templates): Body {
+  const known = bodies.get(templates) ?? new Map<string, Body>();
+  bodies.set(templates, known);
+  const found = known.get(kinds.join());
+  if (found !== undefined) return found;
+  const steps = kinds.map((kind) => {
+    const text = templates.steps[kind];
+    if (text === undefined) throw new Error(`templates/steps/${kind}.sh is missing`);
+    return text;
+  });
+  const functions = [...steps, ...partsFor(steps, templates)];
+  const whole = [...functions, templates.library].join('\n');
+  const read = new Map<string, boolean>();
+  const body: Body = {
+    functions,
+    digest: createHash('sha256')
+      .update(JSON.stringify([functions, templates.library, templates.script]))
+      .digest('hex'),
+    reads: (name) => {
+      const answer = read.get(name) ?? mentions(whole, name);
+      read.set(name, answer);
+      return answer;
+    },
+  };
+  known.set(kinds.join(), body);
+  return body;
+}
+
+/** The parts of the library that define what the steps, or other such parts, call by name. */
+function partsFor(steps: readonly string[], { parts }: Templates): readonly string[] {
+  const called = (texts: readonly string[], part: string) =>
+    [...part.matchAll(/^([a-z_0-9]+)\(\) [{(]/gmu)].some(([, name]) =>
+      texts.some((text) => new RegExp(`\\b${name}\\b`, 'u').test(text)),
+    );
+  let chosen = parts.filter((part) => called(steps, part));
+  for (let before = -1; chosen.length !== before; ) {
+    before = chosen.length;
+    const texts = [...steps, ...chosen];
+    chosen = parts.filter((part) => chosen.includes(part) || called(texts, part));
+  }
+  return chosen;
 }
 
 type Value =
@@ -107,14 +158,14 @@ function valuesOf(
     one('MACHINE_ID', host.machineId ?? ''),
     one('DATA_DIR', host.dataDirectory),
     one('SERVICE', host.service),
-    one('API', apiUrl(plan, host)),
+    one('API', apiUrl(api, host)),
     one('API_PORT', String(host.ports.api)),
     one('CLIENT_PORT', String(host.ports.etcdClient)),
     one('PEER_PORT', String(host.ports.etcdPeer)),
     one('CLIENT_URL', etcdUrl(host, host.ports.etcdClient)),
     one('PEER_URL', etcdUrl(host, host.ports.etcdPeer)),
     one('RECOVERY_HOST', recovery.id),
-    one('RECOVERY_API', apiUrl(plan, recovery)),
+    one('RECOVERY_API', apiUrl(api, recovery)),
     one('RECOVERY_ENDPOINT', etcdUrl(recovery, recovery.ports.etcdClient)),
     one('RECOVERY_SERVICE', recovery.service),
     many(
@@ -153,31 +204,39 @@ function many(name: string, items: readonly string[]): Value {
   };
 }
 
-/** `http://10.0.0.1:3000`; an IPv6 address in brackets. */
-export function apiUrl(plan: Plan, host: Host): string {
-  return `${plan.cluster.api.scheme}://${bracketed(host.addresses[0])}:${host.ports.api}`;
+interface PlanIndex {
+  readonly hosts: ReadonlyMap<HostId, Host>;
+  /** By fact, the scripts that yield it: those of the expected way first, in the plan's order. */
+  readonly yielding: ReadonlyMap<string, readonly string[]>;
 }
 
-/** `https://10.0.0.1:2379`: etcd always speaks TLS here. */
-export function etcdUrl(host: Host, port: number): string {
-  return `https://${bracketed(host.addresses[0])}:${port}`;
-}
+// A cluster of a thousand hosts has thousands of scripts, and each asks.
+const indexes = new WeakMap<Plan, PlanIndex>();
 
-/** An address as it stands in a URL. */
-export function bracketed(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
+function indexOf(plan: Plan): PlanIndex {
+  const known = indexes.get(plan);
+  if (known !== undefined) return known;
+  const yielding = new Map<string, string[]>();
+  const turns = plan.phases.flatMap((phase) => [...phase.turns]);
+  const expected = turns.filter((turn) => turn.when === 'always');
+  for (const turn of [...expected, ...turns.filter((turn) => turn.when !== 'always')]) {
+    for (const key of new Set(turn.steps.flatMap((step) => step.yields.map(factKey)))) {
+      const paths = yielding.get(key);
+      if (paths === undefined) yielding.set(key, [turn.path]);
+      else paths.push(turn.path);
+    }
+  }
+  const hosts = new Map(plan.cluster.hosts.map((host) => [host.id, host]));
+  const index = { hosts, yielding };
+  indexes.set(plan, index);
+  return index;
 }
 
 /** The host of that id. Throws where the plan does not know it: our own bug. */
-export function hostOf(plan: Plan, id: HostId): Host {
-  const host = plan.cluster.hosts.find((candidate) => candidate.id === id);
+function hostOf(plan: Plan, id: HostId): Host {
+  const host = indexOf(plan).hosts.get(id);
   if (host === undefined) throw new Error(`the plan has no host ${id}`);
   return host;
-}
-
-/** A fact as a key: `service-stopped(host-2)`. */
-export function factKey(fact: Fact): string {
-  return 'host' in fact ? `${fact.fact}(${fact.host})` : fact.fact;
 }
 
 /** What a turn needs that no earlier step of its own yields: probed before its first step. */
@@ -195,15 +254,10 @@ function externalNeeds(turn: Turn): readonly Fact[] {
 
 /** The script that brings a fact about: of the expected way if one does, else of another. */
 function yieldedBy(plan: Plan, turn: Turn, fact: Fact): string {
-  const turns = plan.phases
-    .flatMap((phase) => phase.turns)
-    .filter((other) => other.path !== turn.path)
-    .filter((other) =>
-      other.steps.some((step) => step.yields.some((one) => factKey(one) === factKey(fact))),
-    );
-  const found = turns.find((other) => other.when === 'always') ?? turns[0];
+  const paths = indexOf(plan).yielding.get(factKey(fact)) ?? [];
+  const found = paths.find((path) => path !== turn.path);
   if (found === undefined) throw new Error(`${turn.path}: nothing yields ${factKey(fact)}`);
-  return found.path;
+  return found;
 }
 
 /** The header, which is also the first half of --help. Each line starts with a space, or is empty. */

@@ -13,6 +13,8 @@ export interface Templates {
   readonly steps: Readonly<Record<string, string>>;
   /** The library files joined in name order, without the final newline. */
   readonly library: string;
+  /** Library files numbered 8 and 9: only the scripts that call their functions carry them. */
+  readonly parts: readonly string[];
 }
 
 /** Works from `compiler/` and from `dist/` alike: both lie one level below the top. */
@@ -32,11 +34,22 @@ export async function loadTemplates(): Promise<Templates> {
     runbook,
     choice,
     steps: Object.fromEntries(steps.map(([name, text]) => [name.replace(/\.sh$/, ''), text])),
-    library: library.map(([, text]) => text).join('\n\n'),
+    library: texts(library, (name) => !isPart(name)).join('\n\n'),
+    parts: texts(library, isPart),
   };
 }
 
-async function readFolder(folder: string): Promise<readonly (readonly [string, string])[]> {
+type NamedText = readonly [string, string];
+
+function isPart(name: string): boolean {
+  return /^[89]-/u.test(name);
+}
+
+function texts(files: readonly NamedText[], wanted: (name: string) => boolean): readonly string[] {
+  return files.filter(([name]) => wanted(name)).map(([, text]) => text);
+}
+
+async function readFolder(folder: string): Promise<readonly NamedText[]> {
   const url = new URL(folder, home);
   const names = (await readdir(url)).filter((name) => name.endsWith('.sh')).sort();
   return Promise.all(

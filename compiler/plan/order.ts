@@ -14,11 +14,17 @@ export function factKey(fact: Fact): string {
   return 'host' in fact ? `${fact.fact}(${fact.host})` : fact.fact;
 }
 
+const orders = new WeakMap<Pick<Plan, 'phases'>, readonly Turn[]>();
+
 /** The turns of the recovery in the order of execution: that of their paths, in bytes. */
 export function executionOrder(plan: Pick<Plan, 'phases'>): readonly Turn[] {
-  return plan.phases
+  const known = orders.get(plan);
+  if (known !== undefined) return known;
+  const order = plan.phases
     .flatMap((phase) => [...phase.turns])
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  orders.set(plan, order);
+  return order;
 }
 
 /** Folds needs over yields; null where every step comes after all it needs. */

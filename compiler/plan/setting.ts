@@ -48,7 +48,9 @@ export interface Setting {
   readonly clients: readonly Host[];
   /** The recovery host is a new machine: its Swarm is new, too. */
   readonly total: boolean;
+  /** Every script to be, in the order of execution; and the same by the id of its subject. */
   readonly slots: readonly Slot[];
+  readonly bySubject: ReadonlyMap<HostId, readonly Slot[]>;
 }
 
 /** Draws up the setting. Throws where the choice is no server host of the inventory: our bug. */
@@ -80,7 +82,18 @@ export function setting(inventory: Inventory, assessed: Assessed, choice: Recove
     clients,
     total: chosen.state === 'replaced',
     slots,
+    bySubject: groupBySubject(slots),
   };
+}
+
+function groupBySubject(slots: readonly Slot[]): ReadonlyMap<HostId, readonly Slot[]> {
+  const groups = new Map<HostId, Slot[]>();
+  for (const slot of slots) {
+    const group = groups.get(slot.subject.id);
+    if (group === undefined) groups.set(slot.subject.id, [slot]);
+    else group.push(slot);
+  }
+  return groups;
 }
 
 function recoveryOf({ recovery }: Inventory, choice: RecoveryChoice): Recovery {
@@ -130,8 +143,8 @@ export function rejoinSection(
 }
 
 /** The script of that role for that host, or null where the plan has none. */
-export function slotOf({ slots }: Pick<Setting, 'slots'>, role: Role, host: HostId): Slot | null {
-  return slots.find((slot) => slot.role === role && slot.subject.id === host) ?? null;
+export function slotOf({ bySubject }: Setting, role: Role, host: HostId): Slot | null {
+  return bySubject.get(host)?.find((slot) => slot.role === role) ?? null;
 }
 
 /** The slots of some roles, in the order of execution. */
