@@ -1,9 +1,10 @@
 # Guide 8.1 as the guide has it, by the inventory's own choice: every host at once. A total outage
 # of the Control Plane, not of Postgres. What the guide leaves to `sleep 30` is waited for.
 restart_all() {
-  local list seen='' since service
-  local record="${STATE}/restarted/all" diagnose='docker service ls'
-  local -a down=() up=()
+  local list seen='' since service text
+  local record="${STATE}/restarted/all" stopped="${STATE}/restarted/stopped"
+  local -a services=() down=() up=()
+  local diagnose='docker service ls'
   if [[ -f "${STATE}/closed" ]]; then
     already 'this recovery is closed'
     return
@@ -16,15 +17,25 @@ restart_all() {
     already 'all were restarted with the members of today'
     return
   fi
-  for service in "$@"; do
+  if [[ "${stopped}" -nt "${record}" ]]; then
+    # This script was killed between the stop and the start.
+    mapfile -t services <"${stopped}"
+  else
+    text=$(restart_all_running "$@")
+    mapfile -t services <<<"${text}"
+    mutate install -d -m 0700 -- "${STATE}/restarted"
+    mutate put_file "${stopped}" 0600 text
+  fi
+  for service in "${services[@]}"; do
     down+=("${service}=0")
     up+=("${service}=1")
   done
   mutate docker_patiently service scale --detach "${down[@]}"
-  wait_until "${DEADLINE_STOP}" gone 'no task of these services runs' restart_all_word "$@"
+  wait_until "${DEADLINE_STOP}" gone 'no task of these services runs' \
+    restart_all_word "${services[@]}"
   wait_until "${DEADLINE_STOP}" gone "the container of ${RECOVERY_SERVICE} is gone" \
     container_word "${RECOVERY_SERVICE}"
-  for service in "$@"; do
+  for service in "${services[@]}"; do
     restart_all_clear_env "${service}"
   done
   since=$(date +%s)
@@ -34,8 +45,24 @@ restart_all() {
   wait_until "${DEADLINE_FRESH}" fresh 'every server host shows a status of after its restart' \
     hosts_word "${since}" "${SERVERS[@]}"
   list=$(membership "${RECOVERY_ENDPOINT}")
-  mutate install -d -m 0700 -- "${STATE}/restarted"
   mutate put_file "${record}" 0600 list
+}
+
+# restart_all_running SERVICE...: those at 1, one a line. One at 0 stays there: its host has not
+# come back and may hold the old membership.
+restart_all_running() {
+  local service scale
+  for service in "$@"; do
+    scale=$(service_scale "${service}")
+    case "${scale}" in
+      1) printf '%s\n' "${service}" ;;
+      unknown)
+        stop "${BUSY}" "Docker does not tell the scale of ${service}" '' '' \
+          'see: docker node ls; run the script again'
+        ;;
+      *) say "left alone: ${service} has no replica to restart (${scale})" ;;
+    esac
+  done
 }
 
 # restart_all_clear_env SERVICE: phase 6 added the variable for one start; the service ends as it
