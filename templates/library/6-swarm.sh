@@ -1,7 +1,9 @@
 # swarm_word: down | inactive | pending | worker | leaderless | manager, of this machine's Docker.
+# A manager that has not yet noticed the loss of its quorum (10 to 40 s after it) answers docker
+# info after exactly 20 s, measured: a limit must lie beyond that.
 swarm_word() {
   local text status=0
-  text=$(timeout 20 docker info --format \
+  text=$(timeout 30 docker info --format \
     '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}' 2>/dev/null) || status=$?
   if ((status != 0)); then
     printf 'down\n'

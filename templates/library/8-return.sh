@@ -220,7 +220,7 @@ swarm_home() {
     node=$(answer '.hosts[] | select(.id == $id) | .cohort.member_id // empty' \
       --arg id "${RECOVERY_HOST}")
   fi
-  managers=$(timeout 20 docker info \
+  managers=$(timeout 30 docker info \
     --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
   if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
     printf 'right\n'

@@ -50,7 +50,7 @@ revive_swarm() {
 # revive_swarm_majority: reachable | lost, by the managers this machine knows, itself included.
 revive_swarm_majority() {
   local text manager host word known=0 up=0
-  text=$(timeout 20 docker info --format '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}')
+  text=$(timeout 30 docker info --format '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}')
   while IFS= read -r manager; do
     if [[ -z "${manager}" ]]; then
       continue
