@@ -5,7 +5,7 @@ save_snapshot() {
   require_minor etcdctl
   word=$(quorum_word "${CLIENT_URL}" "${HOST_ADDRESSES[0]}" "${CLIENT_PORT}")
   [[ "${word}" == 'intact' ]] || stop "${UNAVAILABLE}" 'etcd does not answer with a quorum' \
-    'intact' "${word}" 'a snapshot needs the quorum; if it is lost, phase 1 of the plan salvages the data'
+    'intact' "${word}" 'a snapshot needs the quorum; without, phase 1 salvages the data'
   revision=$(endpoint_field "${CLIENT_URL}" Revision)
   file="${place}/${HOST}-revision-${revision}.db"
   word=$(file_word "${file}")
