@@ -16,7 +16,6 @@ export function emitRunbook(plan: Plan, templates: Templates): string {
     cluster: plan.cluster.name,
     plan: plan.name,
     recovery: plan.recovery.host,
-    inventory: plan.inventory,
     first: first.path,
     notes: lines(plan.cluster.notes),
     hasNotes: plan.cluster.notes !== null,
@@ -102,11 +101,11 @@ function snapshotWords({ recovery: { snapshot } }: Plan): string {
   const file = snapshot.path === null ? '' : code(snapshot.path);
   switch (snapshot.source) {
     case 'salvage':
-      return 'salvaged from the recovery host’s own data';
+      return 'salvaged from the data of the recovery host';
     case 'freshest':
       return file === ''
-        ? 'salvaged from the recovery host’s own data, the freshest there are'
-        : `the freshest: salvaged from the recovery host’s own data, or ${file}${pinned}`;
+        ? 'salvaged from the data of the recovery host, the freshest there are'
+        : `the freshest: salvaged from the data of the recovery host, or ${file}${pinned}`;
     case 'saved':
       return `the saved snapshot ${file}${pinned}`;
     case 'raw':
@@ -229,7 +228,8 @@ function turnView(
   index: number,
 ) {
   const before = expected[index - 1];
-  const address = hosts.get(turn.host)?.addresses[0] ?? '';
+  const host = hosts.get(turn.host);
+  const address = host?.addresses[0] ?? '';
   return {
     number: index + 1,
     path: turn.path,
@@ -238,11 +238,21 @@ function turnView(
     title: turn.title,
     reason: turn.reason,
     guide: [...new Set(turn.steps.map((step) => step.guide))].join(' '),
-    handOver: before?.host === turn.host ? '' : `log in to ${turn.host} (${address})`,
+    handOver: before?.host === turn.host ? '' : handOver(plan, host, turn),
     effects: effects(plan, hosts, turn),
     omits: turn.omits.map((omit) => `guide ${omit.guide}: ${omit.because}.`),
     warnings: warnings(plan, expected, turn, index),
   };
+}
+
+function handOver(plan: Plan, host: Host | undefined, { host: id }: Turn): string {
+  const away =
+    id !== plan.recovery.host && host !== undefined && host.state !== 'alive'
+      ? host.state === 'replaced'
+        ? 'connect the new machine, with Docker on it, and '
+        : 'power it on or connect it again if that has not been done, and '
+      : '';
+  return `${away}log in to ${id} (${host?.addresses.join(', ') ?? ''})`;
 }
 
 function effects(plan: Plan, hosts: ReadonlyMap<HostId, Host>, turn: Turn): readonly string[] {
@@ -256,11 +266,12 @@ function effects(plan: Plan, hosts: ReadonlyMap<HostId, Host>, turn: Turn): read
     'clear-for-join',
   ];
   const aside = turn.steps.some((step) => asideKinds.includes(step.kind));
+  const destroyed = titles('destroys');
   return [
-    ...titles('changes').map((title) => `changes: ${title}`),
-    ...titles('destroys').map((title) => `**replaces or removes**: ${title}`),
+    `Changes: ${titles('changes').join('; ')}.`,
+    ...(destroyed.length > 0 ? [`**Replaces or removes**: ${destroyed.join('; ')}.`] : []),
     ...(aside
-      ? [`set aside on ${turn.host}: ${code(`${directory}/plan-recovery/${plan.name}-1/before/`)}`]
+      ? [`Set aside here: ${code(`${directory}/plan-recovery/${plan.name}-1/before/`)}`]
       : []),
   ];
 }

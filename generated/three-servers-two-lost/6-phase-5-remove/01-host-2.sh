@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-2 out of its databases; 5.2 Remove the record of host-2
-#   inputs    sha256:236333e20c700b8b631b35f43da960b0a5bb55a2d3268a511a8fd48a34e4cc8e
+#   inputs    sha256:ecffa22d8b28fcf754569ba164c69c986e5f80519e0aa1413850480c55402df9
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -38,11 +38,6 @@ readonly -a HOST_ADDRESSES=('192.168.104.1')
 readonly MACHINE_ID=''
 readonly DATA_DIR='/data/pgedge/control-plane'
 readonly SERVICE='control-plane_host-1'
-readonly API_PORT='3000'
-readonly CLIENT_PORT='2379'
-readonly PEER_PORT='2380'
-readonly CLIENT_URL='https://192.168.104.1:2379'
-readonly PEER_URL='https://192.168.104.1:2380'
 readonly RECOVERY_HOST='host-1'
 readonly RECOVERY_API='http://192.168.104.1:3000'
 readonly RECOVERY_ENDPOINT='https://192.168.104.1:2379'
@@ -61,13 +56,13 @@ readonly -a TOOLS=(
   'hostname'
   'jq'
   'sed'
+  'setpriv'
   'stat'
   'timeout'
 )
 readonly -a OPTIONS=('--also')
-readonly DEADLINE_STOP='60'
 readonly DEADLINE_SWARM='120'
-readonly DEADLINE_ETCD='60'
+readonly DEADLINE_FRESH='90'
 readonly DEADLINE_TASK='600'
 
 main() {
@@ -98,7 +93,7 @@ main() {
     'Next: 7-phase-6-join/01-host-2.sh on host-2 (192.168.104.2)'
 }
 
-# --- steps: one function for each kind of step above, and what it calls of its own
+# --- steps: one function for each kind of step above, and what several of them call
 
 # Guide 5.1: the quorum threshold. The guide takes it for a condition of writing; it is the target
 # of redundancy: the restored cluster has one voter and with it quorum, and phase 5 itself writes.
@@ -155,8 +150,9 @@ check_removable() {
   release=$(generation)
   read_databases
   ids=$(databases_on "${target}")
-  say "databases on ${target}: ${ids:-none}"
-  if [[ "${release}" == '0.6' && -n "${ids}" ]]; then
+  ids="${ids:-none}"
+  say "databases on ${target}: ${ids//$'\n'/ }"
+  if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
     say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
     say 'host of the database, for ever where one is down.'
     stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
@@ -271,20 +267,18 @@ update_databases_check_partners() {
 # The API rounds sizes of memory and leaves secrets of services out, and takes neither from what it
 # has: both come from the spec in etcd. Passwords of users it keeps by itself.
 update_databases_body() {
-  local id="$1" word needs text
+  local id="$1" needs text
   shift
-  word=$(etcdctl_word "${RECOVERY_ENDPOINT}" get "/database_specs/${id}" --print-value-only)
-  [[ "${word}" == 'ok' ]] || stop "${BUSY}" "etcd does not tell the spec of ${id}" '' \
-    "$(<"${scratch}/etcdctl.err")" 'run the script again'
+  update_databases_stored "${id}"
   needs=$(jq -r --arg id "${id}" '.[] | select(.id == $id) | .spec
     | if any(., .nodes[]?; has("memory")) or (.services // []) != [] then "yes" else "no" end' \
     -- "${scratch}/databases.json")
-  if [[ "${needs}" == 'yes' && ! -s "${scratch}/etcdctl.out" ]]; then
+  if [[ "${needs}" == 'yes' && ! -s "${scratch}/stored" ]]; then
     stop "${MISMATCH}" "the exact spec of ${id} is not in etcd where it should be" \
       "the key /database_specs/${id}" 'none' \
       "POST its full spec without $* yourself, with ?remove_host= for each; then run this again"
   fi
-  jq --arg id "${id}" --slurpfile stored "${scratch}/etcdctl.out" --args '
+  jq --arg id "${id}" --slurpfile stored "${scratch}/stored" --args '
     def memory($exact): if ($exact.memory // 0) > 0 then .memory = "\($exact.memory)"
       else del(.memory) end;
     $ARGS.positional as $gone | ($stored[0] // {}) as $exact | .[] | select(.id == $id)
@@ -307,6 +301,21 @@ update_databases_body() {
     'a node on another host' 'none' \
     'bring one of them back; or restore it elsewhere from its backup, or delete it: yours to decide'
   say "database ${id} keeps: ${text}"
+}
+
+# update_databases_stored DATABASE: its spec in etcd, with passwords, into scratch/stored; empty if
+# the key is not there. Values are JSON, plain or zipped.
+update_databases_stored() {
+  local word
+  word=$(etcdctl_word "${RECOVERY_ENDPOINT}" get "/database_specs/$1" -w json)
+  [[ "${word}" == 'ok' ]] || stop "${BUSY}" "etcd does not tell the spec of $1" '' \
+    "$(<"${scratch}/etcdctl.err")" 'run the script again'
+  jq -r '.kvs[0].value // empty' -- "${scratch}/etcdctl.out" | base64 -d >"${scratch}/stored"
+  word=$(head -c 2 -- "${scratch}/stored" | od -An -tx1)
+  if [[ "${word}" == ' 1f 8b' ]]; then
+    mv -- "${scratch}/stored" "${scratch}/stored.gz"
+    gzip -dc <"${scratch}/stored.gz" >"${scratch}/stored"
+  fi
 }
 
 # update_databases_one DATABASE GONE...: a database may still be modifying: an update of ours that a
@@ -481,6 +490,220 @@ remove_record_members() {
       fi
       ;;
   esac
+}
+
+# What phases 4 to 8 ask of etcd, Swarm, tasks and databases while any of them may be restarting:
+# these probes answer with a word where the plain ones would end the script.
+
+settled='' # what wait_softly last saw; empty where nothing could be seen yet
+
+# wait_softly SECONDS WANT WHAT PROBE...: as wait_until, but at the limit it goes on, and the caller
+# decides by what was settled. WANT may be several words: fresh|absent.
+wait_softly() {
+  local limit="$1" want="$2" what="$3" began="${SECONDS}" told=0 spent=0
+  shift 3
+  settled=''
+  if ((work > 0)); then
+    say "would wait up to ${limit} s until ${what}"
+    return
+  fi
+  settled=$("$@")
+  if [[ "${mode}" == 'look' ]]; then
+    return
+  fi
+  while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
+    if ((spent >= told)); then
+      say "waiting until ${what}: ${settled} (${spent} s, $((limit - spent)) s left)"
+      told=$((spent + 5))
+    fi
+    sleep 1
+    settled=$("$@")
+    spent=$((SECONDS - began))
+  done
+  say "${what}: ${settled}"
+}
+
+# etcdctl_word ENDPOINT ARGUMENT...: ok | failed, for a read; its text is in scratch/etcdctl.out,
+# its complaints in scratch/etcdctl.err.
+etcdctl_word() {
+  as_host bash -c 'if timeout 15 "${@:2}" >"$1.out" 2>"$1.err"; then printf "ok\n"
+    else printf "failed\n"; fi' _ "${scratch}/etcdctl" etcdctl --endpoints "$1" \
+    "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s "${@:2}"
+}
+
+# membership ENDPOINT: the lines of members, in order of name, or the one line: unanswered.
+membership() {
+  local word
+  word=$(etcdctl_word "$1" member list -w simple)
+  if [[ "${word}" != 'ok' ]]; then
+    printf 'unanswered\n'
+    return
+  fi
+  member_lines <"${scratch}/etcdctl.out" | sort -t '|' -k 3,3 -k 1,1
+}
+
+# voter_names ENDPOINT: names of the started voters, one a line, or unanswered.
+voter_names() {
+  local list
+  list=$(membership "$1")
+  awk -F '|' '$1 == "unanswered" { print } $2 == "started" && $5 == "false" { print $3 }' \
+    <<<"${list}"
+}
+
+# newest_task SERVICE: `STATE NODE CREATED ID` of the newest task Swarm wants to run; CREATED in
+# epoch seconds. Without one: `none - 0 -`; where Docker does not answer: `unknown - 0 -`.
+newest_task() {
+  local text status=0
+  local -a ids=()
+  text=$(timeout 20 docker service ps --quiet --no-trunc --filter desired-state=running -- "$1" \
+    2>/dev/null) || status=$?
+  if ((status == 0)) && [[ -z "${text}" ]]; then
+    printf 'none - 0 -\n'
+    return
+  fi
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf 'unknown - 0 -\n'
+    return
+  fi
+  jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
+    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
+    <<<"${text}"
+}
+
+# task_word SERVICE NODE [BEFORE]: running | elsewhere | before | the state of the newest task.
+# NODE may be empty: any. A task whose id is BEFORE is the one that a restart replaces.
+task_word() {
+  local text state node id
+  text=$(newest_task "$1")
+  read -r state node _ id <<<"${text}"
+  if [[ "${id}" != '-' && "${id}" == "${3:-}" ]]; then
+    printf 'before\n'
+  elif [[ "${state}" == 'running' && -n "$2" && "${node}" != "$2" ]]; then
+    printf 'elsewhere\n'
+  else
+    printf '%s\n' "${state}"
+  fi
+}
+
+# started_at SERVICE: when its newest task was made, in epoch seconds; 0 if there is none.
+started_at() {
+  local text created
+  text=$(newest_task "$1")
+  read -r _ _ created _ <<<"${text}"
+  printf '%s\n' "${created}"
+}
+
+# recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,
+# nothing, which host_word takes for 30 s ago.
+recovered_at() {
+  local created
+  created=$(started_at "${RECOVERY_SERVICE}")
+  if ((created > 0)); then
+    printf '%s\n' "${created}"
+  fi
+}
+
+# hosts_word SINCE HOST...: fresh, or what is not: `host-2 stale, host-3 absent`. SINCE, which may
+# be empty, and the words are those of host_word; one request for all hosts.
+hosts_word() {
+  local since="$1" now
+  shift
+  now=$(date +%s)
+  api GET "${RECOVERY_API}/v1/hosts"
+  if [[ "${http_status}" != 200 ]]; then
+    printf '%s\n' "${http_status}"
+    return
+  fi
+  jq -r --argjson since "${since:-$((now - 30))}" --args "${EPOCH_JQ}"'
+    (.hosts | map({key: .id, value: .status}) | from_entries) as $seen
+    | [$ARGS.positional[] | . as $id | $seen[$id]
+      | (if . == null then "absent" elif .state != "healthy" then .state // "unknown"
+         elif (.updated_at | epoch) < $since then "stale"
+         else "fresh" end) | select(. != "fresh") | "\($id) \(.)"]
+    | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
+}
+
+# away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
+# one shows its last words for up to 30 s.
+away_word() {
+  local word
+  word=$(host_word "$1")
+  case "${word}" in
+    stale | unreachable | unknown | absent) printf 'away\n' ;;
+    fresh | healthy | degraded) printf 'back\n' ;;
+    *) printf '%s\n' "${word}" ;;
+  esac
+}
+
+# task_end_word URL: ended | its present status | the failed request. Poll a task only where it
+# lives, under its host or database: /v1/tasks/ID does not exist in any release.
+task_end_word() {
+  local status
+  api GET "$1"
+  if [[ "${http_status}" != 200 ]]; then
+    printf '%s\n' "${http_status}"
+    return
+  fi
+  status=$(answer '.status // "unknown"')
+  case "${status}" in
+    completed | failed | canceled) printf 'ended\n' ;;
+    *) printf '%s\n' "${status}" ;;
+  esac
+}
+
+# await_task URL WHAT: waits for a task's end; the script stops unless it is completed.
+await_task() {
+  local status error
+  local diagnose="curl '$1'"
+  wait_until "${DEADLINE_TASK}" ended "$2 has ended" task_end_word "$1"
+  api_must 200 GET "$1"
+  status=$(answer '.status')
+  error=$(answer '.error // "no error text"')
+  [[ "${status}" == 'completed' ]] || stop "${FAILED}" "$2 has not worked" 'completed' \
+    "${status}: ${error}" 'mend what the error names, then run this script again: it repeats it'
+  say "$2 is completed"
+}
+
+# databases_word: read, and every database in full is a JSON array in scratch/databases.json; or the
+# failed request. The list alone has no specs, on 0.6 no instances either, and none at all is {}.
+databases_word() {
+  local ids id
+  : >"${scratch}/databases"
+  api GET "${RECOVERY_API}/v1/databases"
+  if [[ "${http_status}" == 200 ]]; then
+    ids=$(answer '.databases // [] | .[].id')
+    for id in ${ids}; do
+      api GET "${RECOVERY_API}/v1/databases/${id}"
+      [[ "${http_status}" == 200 ]] || break
+      cat -- "${scratch}/answer" >>"${scratch}/databases"
+    done
+  fi
+  if [[ "${http_status}" == 200 ]]; then
+    jq -s '.' -- "${scratch}/databases" >"${scratch}/databases.json"
+    printf 'read\n'
+  else
+    printf '%s\n' "${http_status}"
+  fi
+}
+
+# read_databases: as databases_word, and the script stops where they cannot be read.
+read_databases() {
+  local word
+  word=$(databases_word)
+  [[ "${word}" == 'read' ]] || stop "${BUSY}" 'the databases cannot be read' '200' "${word}" \
+    "see: ${RECOVERY_API}/v1/databases; run the script again"
+}
+
+# databases_on HOST...: ids of the databases read last that have anything on one of these hosts, in
+# their spec or in their records: after a failed update the records alone still say so.
+databases_on() {
+  jq -r --args '$ARGS.positional as $hosts | .[] | select([(.spec.nodes, .spec.services | .[]?
+      | .host_ids[]?), (.instances, .service_instances | .[]? | .host_id)]
+    | any(. as $one | $hosts | index($one))) | .id' -- "$@" <"${scratch}/databases.json"
 }
 
 # --- library: the same in every script of every bundle
@@ -766,6 +989,7 @@ shown_as() {
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
     docker_kill) set -- docker kill "${@:2}" ;;
+    launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;
     *) ;;
@@ -813,7 +1037,7 @@ wait_until() {
       say "waiting until ${what}: ${seen} (${spent} s, $((limit - spent)) s left)"
       told=$((spent + 5))
     fi
-    sleep 1
+    if ((spent < 3)); then sleep 0.2; else sleep 1; fi
     seen=$("$@")
   done
   say "${what}: ${seen}"
@@ -1091,9 +1315,9 @@ tool_minor() {
 }
 
 # launch_etcd LOG ARGUMENT...: starts stock etcd in the background, by mutate; its pid is kept, the
-# lock is not handed down.
+# lock is not handed down, and it ends with this script, also where that is killed.
 launch_etcd() {
-  etcd "${@:2}" {LOCK}<&- >"$1" 2>&1 &
+  setpriv --pdeathsig KILL etcd "${@:2}" {LOCK}<&- >"$1" 2>&1 &
   etcd_pid=$!
 }
 
@@ -1140,9 +1364,11 @@ progress() {
 }
 
 # swarm_word: down | inactive | pending | worker | leaderless | manager, of this machine's Docker.
+# A manager that has not yet noticed the loss of its quorum (10 to 40 s after it) answers docker
+# info after exactly 20 s, measured: a limit must lie beyond that.
 swarm_word() {
   local text status=0
-  text=$(timeout 20 docker info --format \
+  text=$(timeout 30 docker info --format \
     '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}' 2>/dev/null) || status=$?
   if ((status != 0)); then
     printf 'down\n'
@@ -1244,6 +1470,10 @@ need() {
   seen=$(need_word "${fact}" "${host}")
   case "${seen}" in
     yes) say "found: ${fact}${host:+ of ${host}}" ;;
+    back)
+      way='done'
+      say "${host} was cleared and has joined since: its record is there again"
+      ;;
     later) say "${fact}${host:+ of ${host}}: proved by the step that relies on it" ;;
     *)
       stop "${MISMATCH}" "not there: ${fact}${host:+ of ${host}}" 'an earlier script has done it' \
@@ -1252,8 +1482,8 @@ need() {
   esac
 }
 
-# need_word FACT HOST: yes | later, or what is seen instead. Facts a later step overtakes stay
-# satisfied, so that a script may be run a second time.
+# need_word FACT HOST: yes | later | back, or what is seen instead. Facts a later step overtakes
+# stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
   case "$1" in
@@ -1337,22 +1567,23 @@ need_status() {
   fi
 }
 
-# Of this host itself its own steps decide, with better advice. Another host whose record is there
-# again, and fresh, has come back since.
+# Of this host itself its own steps decide, with better advice, unless it was cleared for a join and
+# has joined since. Another host whose record is there again, and fresh, has come back since.
 need_removed() {
-  local record
-  if [[ "$1" == "${HOST}" ]]; then
-    printf 'later\n'
-    return
-  fi
+  local record cleared=''
   api GET "${RECOVERY_API}/v1/hosts"
   if [[ "${http_status}" != 200 ]]; then
     printf '%s/v1/hosts answers %s\n' "${RECOVERY_API}" "${http_status}"
     return
   fi
   record=$(record_word "$1")
+  if [[ -e "${STATE}/cleared" ]]; then
+    cleared=$(<"${STATE}/cleared")
+  fi
   if [[ "${record}" == 'absent' ]]; then
     printf 'yes\n'
+  elif [[ "$1" == "${HOST}" ]]; then
+    if [[ " ${cleared} " == *' certificates '* ]]; then printf 'back\n'; else printf 'later\n'; fi
   else
     record=$(need_fresh "$1")
     if [[ "${record}" == 'yes' ]]; then
@@ -1400,742 +1631,6 @@ need_all_fresh() {
     fi
   done
   printf 'yes\n'
-}
-
-# What coming back (phases 6 and 7) and its undo share. `way` is set by the step that looks first:
-# done means this host is a voter of the recovered cluster already, and nothing may stop it.
-way=''
-
-# as_kept DIR COMMAND...: as as_host, with the certificates and the password kept in DIR: the data
-# directory itself, or where they were set aside. etcdctl reads all of it from its environment.
-as_kept() (
-  ETCDCTL_USER=$(jq -er '.etcd_username' -- "$1/generated.config.json")
-  ETCDCTL_PASSWORD=$(jq -er '.etcd_password' -- "$1/generated.config.json")
-  ETCDCTL_CACERT="$1/certificates/ca.crt"
-  ETCDCTL_CERT="$1/certificates/etcd-user.crt"
-  ETCDCTL_KEY="$1/certificates/etcd-user.key"
-  export ETCDCTL_USER ETCDCTL_PASSWORD ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
-  exec "${@:2}"
-)
-
-# kept_try DIR USER: asks the recovery host's etcd for its member list. USER own logs in, nobody
-# shows the certificate only, which suffices for this one call. Prints etcdctl's exit status; the
-# answer is in scratch/etcd.out, the complaint in scratch/etcd.err.
-kept_try() (
-  local status=0
-  local -a call=(etcdctl --endpoints "${RECOVERY_ENDPOINT}" --dial-timeout 5s --command-timeout 10s
-    member list -w simple)
-  if [[ "$2" == 'own' ]]; then
-    ETCDCTL_USER=$(jq -er '.etcd_username' -- "$1/generated.config.json")
-    ETCDCTL_PASSWORD=$(jq -er '.etcd_password' -- "$1/generated.config.json")
-    export ETCDCTL_USER ETCDCTL_PASSWORD
-  fi
-  ETCDCTL_CACERT="$1/certificates/ca.crt"
-  ETCDCTL_CERT="$1/certificates/etcd-user.crt"
-  ETCDCTL_KEY="$1/certificates/etcd-user.key"
-  export ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
-  "${call[@]}" >"${scratch}/etcd.out" 2>"${scratch}/etcd.err" || status=$?
-  printf '%s\n' "${status}"
-)
-
-# certificates_word DIR: complete | missing, of the three files a client of etcd shows.
-certificates_word() {
-  local file
-  for file in ca.crt etcd-user.crt etcd-user.key; do
-    if [[ ! -s "$1/certificates/${file}" ]]; then
-      printf 'missing\n'
-      return
-    fi
-  done
-  printf 'complete\n'
-}
-
-# credentials_word DIR: accepted | rejected | unreachable | missing: what the recovery host's etcd
-# says to the certificates, user and password kept in DIR. Accepted leaves its member list in
-# scratch/etcd.out.
-credentials_word() {
-  local files user status
-  files=$(certificates_word "$1")
-  user=$(jq -r 'if .etcd_password then .etcd_username else empty end' \
-    -- "$1/generated.config.json" 2>/dev/null) || user=''
-  if [[ "${files}" == 'missing' || -z "${user}" ]]; then
-    printf 'missing\n'
-    return
-  fi
-  status=$(kept_try "$1" own)
-  if [[ "${status}" == 0 ]]; then
-    printf 'accepted\n'
-  elif grep -qiE 'authentication failed|user name not found|x509|tls:|certificate' \
-    -- "${scratch}/etcd.err"; then
-    printf 'rejected\n'
-  else
-    printf 'unreachable\n'
-  fi
-}
-
-# entry_word DIR: voter | learner | unstarted | absent, or what credentials_word says instead: this
-# host in the recovered cluster's member list. Unlike member_word it outlives a changing leader.
-entry_word() {
-  local word
-  word=$(credentials_word "$1")
-  if [[ "${word}" == 'accepted' ]]; then
-    word=$(member_lines <"${scratch}/etcd.out" | pick_member "${HOST}" "${PEER_URL}" \
-      | member_state)
-  fi
-  printf '%s\n' "${word}"
-}
-
-# clear_away NAME: takes DATA_DIR/NAME out of the way: what this host had before the recovery goes
-# to STATE/before, once; what a failed attempt since has made goes to STATE/half-done-K.
-clear_away() {
-  local from="${DATA_DIR}/$1" now kept cleared='' k=1
-  now=$(file_word "${from}")
-  kept=$(file_word "${STATE}/before/$1")
-  if [[ -e "${STATE}/cleared" ]]; then
-    cleared=$(<"${STATE}/cleared")
-  fi
-  if [[ "${now}" == 'absent' ]]; then
-    already "${from} is not there"
-    return
-  fi
-  if [[ "${kept}" == 'absent' && " ${cleared} " != *" $1 "* ]]; then
-    set_aside "$1"
-    return
-  fi
-  [[ "${now}" == 'directory' || "${now}" == 'file' ]] \
-    || stop "${MISMATCH}" "cannot move ${from} away" 'a plain directory or file' "${now}" \
-      'look at it'
-  while [[ -e "${STATE}/half-done-${k}/$1" ]]; do
-    k=$((k + 1))
-  done
-  say "${from} is left over from a half-done attempt"
-  mutate install -d -m 0700 -- "${STATE}/half-done-${k}"
-  mutate mv -T -- "${from}" "${STATE}/half-done-${k}/$1"
-}
-
-# remember_cleared NAMES: from here on what stands at these names is of our own making.
-remember_cleared() {
-  # shellcheck disable=SC2034  # put_file reads it by name
-  local cleared_names="$1" seen=''
-  if [[ -e "${STATE}/cleared" ]]; then
-    seen=$(<"${STATE}/cleared")
-  fi
-  if [[ "${seen}" != "$1" ]]; then
-    mutate put_file "${STATE}/cleared" 0600 cleared_names
-  fi
-}
-
-# stop_own: this host's Control Plane is stopped: its service at 0 and its container gone.
-stop_own() {
-  local scale
-  scale=$(service_scale "${SERVICE}")
-  case "${scale}" in
-    0 | absent) already "service ${SERVICE} is at 0" ;;
-    unknown)
-      stop "${UNAVAILABLE}" "cannot ask Swarm for ${SERVICE}" '' \
-        "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
-      ;;
-    *) mutate docker_patiently service scale --detach "${SERVICE}=0" ;;
-  esac
-  wait_until "${DEADLINE_STOP}" gone "the container of ${SERVICE} is gone" \
-    container_word "${SERVICE}"
-}
-
-# clock_gap: seconds between this machine's clock and the recovery host's (the Date of its API's
-# answer), or unknown.
-clock_gap() {
-  local text there='' here
-  api GET "${RECOVERY_API}/v1/version"
-  text=$(sed -nE 's/^[Dd]ate: *([^\r]*)\r?$/\1/p' -- "${scratch}/headers")
-  if [[ -n "${text}" ]]; then
-    there=$(date -d "${text}" +%s 2>/dev/null) || there=''
-  fi
-  here=$(date +%s)
-  if [[ -z "${there}" ]]; then
-    printf 'unknown\n'
-  else
-    printf '%s\n' "$((here > there ? here - there : there - here))"
-  fi
-}
-
-# check_clock: hosts whose clocks differ by more than 30 s call each other unreachable for ever.
-check_clock() {
-  local gap
-  gap=$(clock_gap)
-  [[ "${gap}" != 'unknown' ]] \
-    || stop "${UNAVAILABLE}" "cannot read the clock of ${RECOVERY_HOST}" \
-      'a Date in the answer of its API' "${http_status}, no Date" "ask: ${RECOVERY_API}/v1/version"
-  ((gap <= 30)) \
-    || stop "${MISMATCH}" "the clocks of ${HOST} and ${RECOVERY_HOST} differ" 'at most 30 s' \
-      "${gap} s" 'set the clocks (chronyc makestep), then run the script again'
-  say "clocks differ by ${gap} s"
-}
-
-# check_images: 0.6 and 0.7 or newer speak different joins; both services must be of one side.
-check_images() {
-  local own other
-  if ((work > 0)); then
-    cannot_know 'whether both hosts run the same Control Plane generation'
-    return
-  fi
-  own=$(image_of "${SERVICE}")
-  other=$(image_of "${RECOVERY_SERVICE}")
-  if [[ "${own}" == "${other}" ]]; then
-    say "both hosts run ${own}"
-    return
-  fi
-  local own_side other_side
-  own_side=$(image_side "${own}")
-  other_side=$(image_side "${other}")
-  case "${own_side}:${other_side}" in
-    old:new | new:old)
-      stop "${MISMATCH}" 'the Control Plane generations differ' "${other} (${RECOVERY_HOST})" \
-        "${own} (${HOST})" "docker service update --detach --image IMAGE ${SERVICE}"
-      ;;
-    *) say "different images, taken as compatible: ${own} here, ${other} on ${RECOVERY_HOST}" ;;
-  esac
-}
-
-# image_of SERVICE: the image its next container gets, without its digest.
-image_of() {
-  local text
-  text=$(timeout 20 docker service inspect \
-    --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' -- "$1")
-  printf '%s\n' "${text%%@*}"
-}
-
-# image_side IMAGE: old (before 0.7) | new | unknown, by its tag.
-image_side() {
-  if [[ ! "$1" =~ :v?([0-9]+)\.([0-9]+)[^/]*$ ]]; then
-    printf 'unknown\n'
-  elif ((BASH_REMATCH[1] == 0 && BASH_REMATCH[2] < 7)); then
-    printf 'old\n'
-  else
-    printf 'new\n'
-  fi
-}
-
-# swarm_home REMOTE: right | other | unknown: whether this machine's Swarm is the one the recovery
-# host is in, by the node id in the recovery host's record, or by a manager's address if given.
-swarm_home() {
-  local node='' managers
-  api GET "${RECOVERY_API}/v1/hosts"
-  if [[ "${http_status}" == 200 ]]; then
-    node=$(answer '.hosts[] | select(.id == $id) | .cohort.member_id // empty' \
-      --arg id "${RECOVERY_HOST}")
-  fi
-  managers=$(timeout 20 docker info \
-    --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
-  if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
-    printf 'right\n'
-  elif [[ -n "$1" && " ${managers} " == *" $1 "* ]]; then
-    printf 'right\n'
-  elif [[ -n "${node}" ]]; then
-    printf 'other\n'
-  else
-    printf 'unknown\n'
-  fi
-}
-
-# check_token_file ROLE: a Swarm join token is a password: said how to get one, and only a file that
-# nobody else can read is taken.
-check_token_file() {
-  local rights
-  local how="on ${RECOVERY_HOST}: docker swarm join-token -q $1 >token; carry it here, mode 0600; \
-then run this script with --swarm-token-file token (or - and paste it)"
-  if [[ -z "${swarm_token_file}" ]]; then
-    [[ "${mode}" == 'look' ]] \
-      || stop "${USAGE}" "the Swarm's join token for a $1 is needed" '' '' "${how}"
-    say "needs the Swarm's join token: ${how}"
-    return
-  fi
-  if [[ "${swarm_token_file}" == '-' ]]; then
-    return
-  fi
-  [[ -r "${swarm_token_file}" ]] \
-    || stop "${USAGE}" 'the token file cannot be read' '' "${swarm_token_file}" "${how}"
-  rights=$(stat -L -c %a -- "${swarm_token_file}")
-  [[ "${rights}" =~ ^[0-7]?00$ ]] \
-    || stop "${USAGE}" 'others can read the token file' 'mode 0600' "mode ${rights}" \
-      "chmod 0600 '${swarm_token_file}'; better a new token: docker swarm join-token --rotate $1"
-}
-
-# join_swarm REMOTE: joins through the engine's API, because docker would want the token as an
-# argument. Through mutate only.
-join_swarm() {
-  local address="${HOST_ADDRESSES[0]}" listen='0.0.0.0:2377' text
-  if [[ ! "${address}" =~ ^[0-9.]+$ && "${address}" != *:* ]]; then
-    address=$(getent ahosts "${address}" | awk 'NR == 1 { first = $1 } END { print first }')
-  fi
-  if [[ "${address}" == *:* ]]; then
-    listen='[::]:2377'
-  fi
-  if [[ "${swarm_token_file}" == '-' ]]; then
-    cat >"${scratch}/token"
-  else
-    cat -- "${swarm_token_file}" >"${scratch}/token"
-  fi
-  grep -qE '^SWMTKN-1-[0-9a-z]+-[0-9a-z]+$' -- "${scratch}/token" \
-    || stop "${USAGE}" 'this is no Swarm join token' 'one line: SWMTKN-1-...' '' \
-      "on ${RECOVERY_HOST}: docker swarm join-token -q manager (or worker)"
-  jq -n --rawfile token "${scratch}/token" --arg listen "${listen}" --arg own "${address}" \
-    --arg remote "$1" '{ListenAddr: $listen, AdvertiseAddr: $own, RemoteAddrs: [$remote],
-      JoinToken: ($token | gsub("\\s"; "")), Availability: "active"}' >"${scratch}/swarm-join"
-  engine POST /swarm/join "${scratch}/swarm-join" "${DEADLINE_SWARM}"
-  text=$(answer_text)
-  [[ "${http_status}" == 200 ]] \
-    || stop "${FAILED}" 'the Swarm did not take this machine in' 200 "${http_status}: ${text}" \
-      "check that $1 (and 7946) can be reached and the token is the right one; run it again"
-}
-
-# recovery_manager: where the recovery host's Swarm manager listens, ADDRESS:2377.
-recovery_manager() {
-  local address="${RECOVERY_ENDPOINT#*://}"
-  printf '%s:2377\n' "${address%:*}"
-}
-
-# The Control Plane's own limits: the stock quota of 2 GiB would raise an alarm that stays.
-readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
-  --max-request-bytes 10485760)
-settled=''     # yes | no: whether settle has found the step's work done
-quorum_seen='' # what refuse_quorum has found, asked once
-swarm_after='' # revived | made: what this script is about to do to a Swarm without a leader
-
-# turn_word: done | closed | passed | open. Done: this host is back already. Closed: the recovery
-# is. Passed: a step of phase 1, and the old etcd is set aside: nothing here may stop it again.
-turn_word() {
-  local word
-  if [[ "${way:-}" == 'done' ]]; then
-    printf 'done\n'
-  elif [[ -e "${STATE}/closed" ]]; then
-    printf 'closed\n'
-  elif [[ "${step}" != 1.* ]]; then
-    printf 'open\n'
-  else
-    word=$(progress)
-    if [[ "${word}" == 'fresh' ]]; then printf 'open\n'; else printf 'passed\n'; fi
-  fi
-}
-
-# settle: says so where the step has nothing to do any more; the answer is in settled.
-settle() {
-  local word
-  word=$(turn_word)
-  settled='yes'
-  case "${word}" in
-    done) already "${HOST} is back" ;;
-    closed) already 'this recovery is closed' ;;
-    passed) already "${HOST} has passed phase 1" ;;
-    *) settled='no' ;;
-  esac
-}
-
-# quorum_word URL ADDRESS PORT: intact | lost | silent. An authenticated read needs consensus, so
-# an answer, be it that the password is wrong, proves a quorum.
-quorum_word() {
-  local port text
-  port=$(port_word "$2" "$3" 2)
-  if [[ "${port}" != 'open' || ! -f "${CONFIG}" ]]; then
-    printf 'silent\n'
-    return
-  fi
-  text=$(as_host bash -c 'if timeout 8 "$@" 2>&1; then echo answered; fi' _ \
-    etcdctl --endpoints "$1" "${ETCDCTL_TLS[@]}" --dial-timeout 2s --command-timeout 2s \
-    get plan-recovery)
-  if [[ "${text}" == *'answered' || "${text}" == *'authentication failed'* ]]; then
-    printf 'intact\n'
-  else
-    printf 'lost\n'
-  fi
-}
-
-# refuse_quorum: the wrong tool while this host's own etcd has a quorum.
-refuse_quorum() {
-  if [[ -n "${quorum_seen}" ]]; then
-    return
-  fi
-  quorum_seen=$(quorum_word "${CLIENT_URL}" "${HOST_ADDRESSES[0]}" "${CLIENT_PORT}")
-  [[ "${quorum_seen}" != 'intact' ]] || stop "${MISMATCH}" \
-    'etcd has its quorum: this plan is for a quorum that is lost' \
-    'no answer to an authenticated read' "${CLIENT_URL} answers" \
-    'nothing was changed; bring single hosts back by the Control Plane itself'
-}
-
-# url_host ADDRESS: as it stands in a URL.
-url_host() {
-  if [[ "$1" == *:* ]]; then printf '[%s]\n' "$1"; else printf '%s\n' "$1"; fi
-}
-
-# holders PATH: the processes that hold PATH open, one a line. /proc is on every machine and shows
-# processes in containers too; fuser, lsof and ss are not, or do not.
-holders() {
-  local found fd pid name
-  if [[ ! -e "$1" ]]; then
-    return
-  fi
-  found=$(find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null) || true
-  while IFS= read -r fd; do
-    pid="${fd#/proc/}"
-    pid="${pid%%/*}"
-    name=$(cat -- "/proc/${pid}/comm" 2>/dev/null) || true
-    [[ -z "${fd}" ]] || printf '%s (pid %s) holds %s\n' "${name:-ended}" "${pid}" "$1"
-  done <<<"${found}"
-}
-
-# listening: the local ports something listens on, in /proc's form, each with its socket's inode.
-listening() {
-  local text
-  text=$(cat -- /proc/net/tcp /proc/net/tcp6 2>/dev/null) || true
-  awk '$4 == "0A" { print substr($2, length($2) - 4), $10 }' <<<"${text}"
-}
-
-# listeners PORT: the processes that listen on PORT, one a line.
-listeners() {
-  local hex text inode fd pid name
-  printf -v hex ':%04X' "$1"
-  text=$(listening)
-  text=$(awk -v port="${hex}" '$1 == port { print $2 }' <<<"${text}")
-  while IFS= read -r inode; do
-    if [[ -z "${inode}" ]]; then
-      continue
-    fi
-    fd=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[${inode}\]" 2>/dev/null) || true
-    pid="${fd#/proc/}"
-    pid="${pid%%/*}"
-    name=$(cat -- "/proc/${pid}/comm" 2>/dev/null) || true
-    printf '%s (pid %s) listens on port %s\n' "${name:-unknown}" "${pid:-unknown}" "$1"
-  done <<<"${text}"
-}
-
-# host_holders: every process that holds this host's database or listens on one of its ports.
-host_holders() {
-  local port
-  holders "${ETCD_DIR}/member/snap/db"
-  for port in "${API_PORT}" "${CLIENT_PORT}" "${PEER_PORT}"; do
-    listeners "${port}"
-  done
-}
-
-# refuse_holders: nothing may hold the database or the ports; a process just killed gets 5 s.
-refuse_holders() {
-  local text waited=0
-  if ((work > 0)); then
-    cannot_know 'whether a process holds the database or a port'
-    return
-  fi
-  text=$(host_holders)
-  while [[ -n "${text}" ]] && ((waited < 5)); do
-    sleep 1
-    waited=$((waited + 1))
-    text=$(host_holders)
-  done
-  [[ -z "${text}" ]] || stop "${MISMATCH}" 'the database or a port of this host is in use' \
-    "nobody at ${ETCD_DIR}/member/snap/db or ports ${API_PORT}, ${CLIENT_PORT}, ${PEER_PORT}" \
-    "${text//$'\n'/; }" \
-    'find out what started it and stop it there; never end processes by name'
-  say "proved: nothing holds the database or ports ${API_PORT}, ${CLIENT_PORT}, ${PEER_PORT}"
-}
-
-# loopback_port FROM: the first port from FROM on that nothing listens on.
-loopback_port() {
-  local port="$1" hex text
-  text=$(listening)
-  printf -v hex ':%04X' "${port}"
-  while [[ "${text}" == *"${hex} "* ]]; do
-    port=$((port + 1))
-    printf -v hex ':%04X' "${port}"
-  done
-  printf '%s\n' "${port}"
-}
-
-# first_free PREFIX: PREFIX-1, or the first number after it that is not taken.
-first_free() {
-  local number=1
-  while [[ -e "$1-${number}" || -L "$1-${number}" ]]; do
-    number=$((number + 1))
-  done
-  printf '%s-%s\n' "$1" "${number}"
-}
-
-# require_minor TOOL...: release 3.6 exactly. What 3.7 has touched the Control Plane's etcd refuses.
-require_minor() {
-  local tool minor
-  for tool in "$@"; do
-    minor=$(tool_minor "${tool}")
-    [[ "${minor}" == '3.6' ]] || stop "${UNAVAILABLE}" "${tool} has the wrong release" '3.6' \
-      "${minor:-unknown}" "put ${tool} 3.6 first in PATH, or name its directory in the inventory"
-  done
-}
-
-# require_space BYTES: free on the data directory's file system.
-require_space() {
-  local free
-  free=$(df --output=avail -B1 -- "${DATA_DIR}" | sed -n '2s/[^0-9]//gp')
-  ((free >= $1)) || stop "${MISMATCH}" "too little space free at ${DATA_DIR}" "$1 bytes" \
-    "${free} bytes" 'make room on that file system; nothing was changed'
-}
-
-# snapshot_kind FILE: saved | raw | broken. A saved snapshot is pages of 512 bytes and a SHA-256 of
-# 32; a copied database has no sum.
-snapshot_kind() {
-  local size
-  size=$(stat -L -c %s -- "$1")
-  case "$((size > 0 ? size % 512 : 1))" in
-    32) printf 'saved\n' ;;
-    0) printf 'raw\n' ;;
-    *) printf 'broken\n' ;;
-  esac
-}
-
-# snapshot_sum_word FILE: good | bad, whether a saved snapshot's last 32 bytes are the sum it has.
-snapshot_sum_word() {
-  local kept counted
-  kept=$(tail -c 32 -- "$1" | od -An -v -tx1 | tr -d ' \n')
-  counted=$(head -c -32 -- "$1" | sha256sum)
-  if [[ "${counted%% *}" == "${kept}" ]]; then printf 'good\n'; else printf 'bad\n'; fi
-}
-
-# snapshot_field FILE FIELD: revision, totalKey, totalSize or version of a snapshot nobody holds;
-# on one that is held, the tool would wait for ever.
-snapshot_field() {
-  local text
-  text=$(holders "$1")
-  [[ -z "${text}" ]] || stop "${MISMATCH}" "$1 is in use" 'a file nobody holds' "${text}" \
-    'copy it while its process is stopped'
-  text=$(timeout 300 etcdutl snapshot status -w json -- "$1")
-  jq -er --arg field "$2" '.[$field]' <<<"${text}"
-}
-
-# start_etcd NAME DIRECTORY ENDPOINT ARGUMENT...: stock etcd 3.6 on DIRECTORY, with this host's
-# certificates, until it answers at ENDPOINT. Its words go to log/NAME.log.
-start_etcd() {
-  local endpoint="$3"
-  mutate launch_etcd "${STATE}/log/$1.log" --name "${HOST}" --data-dir "$2" "${@:4}" \
-    "${ETCD_SERVER_TLS[@]}" "${ETCD_LIMITS[@]}"
-  diagnose="tail '${STATE}/log/$1.log'"
-  wait_until "${DEADLINE_ETCD}" 'healthy' 'etcd answers' endpoint_word "${endpoint}"
-}
-
-# endpoint_field ENDPOINT FIELD: ClusterID, Revision or another field of the endpoint's status, in
-# etcd's own decimal digits: jq would round the ids.
-endpoint_field() {
-  local text
-  text=$(etcdctl_at "$1" endpoint status -w fields)
-  sed -nE "s/^\"$2\" : \"?([^\"]*)\"?\$/\1/p" <<<"${text}"
-}
-
-# What phases 4 to 8 ask of etcd, Swarm, tasks and databases while any of them may be restarting:
-# these probes answer with a word where the plain ones would end the script.
-
-settled='' # what wait_softly last saw; empty where nothing could be seen yet
-
-# wait_softly SECONDS WANT WHAT PROBE...: as wait_until, but at the limit it goes on, and the caller
-# decides by what was settled. WANT may be several words: fresh|absent.
-wait_softly() {
-  local limit="$1" want="$2" what="$3" began="${SECONDS}" told=0 spent=0
-  shift 3
-  settled=''
-  if ((work > 0)); then
-    say "would wait up to ${limit} s until ${what}"
-    return
-  fi
-  settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
-    return
-  fi
-  while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
-    if ((spent >= told)); then
-      say "waiting until ${what}: ${settled} (${spent} s, $((limit - spent)) s left)"
-      told=$((spent + 5))
-    fi
-    sleep 1
-    settled=$("$@")
-    spent=$((SECONDS - began))
-  done
-  say "${what}: ${settled}"
-}
-
-# etcdctl_word ENDPOINT ARGUMENT...: ok | failed, for a read; its text is in scratch/etcdctl.out,
-# its complaints in scratch/etcdctl.err.
-etcdctl_word() {
-  as_host bash -c 'if timeout 15 "${@:2}" >"$1.out" 2>"$1.err"; then printf "ok\n"
-    else printf "failed\n"; fi' _ "${scratch}/etcdctl" etcdctl --endpoints "$1" \
-    "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s "${@:2}"
-}
-
-# membership ENDPOINT: the lines of members, in order of name, or the one line: unanswered.
-membership() {
-  local word
-  word=$(etcdctl_word "$1" member list -w simple)
-  if [[ "${word}" != 'ok' ]]; then
-    printf 'unanswered\n'
-    return
-  fi
-  member_lines <"${scratch}/etcdctl.out" | sort -t '|' -k 3,3 -k 1,1
-}
-
-# voter_names ENDPOINT: names of the started voters, one a line, or unanswered.
-voter_names() {
-  local list
-  list=$(membership "$1")
-  awk -F '|' '$1 == "unanswered" { print } $2 == "started" && $5 == "false" { print $3 }' \
-    <<<"${list}"
-}
-
-# newest_task SERVICE: `STATE NODE CREATED ID` of the newest task Swarm wants to run; CREATED in
-# epoch seconds. Without one: `none - 0 -`; where Docker does not answer: `unknown - 0 -`.
-newest_task() {
-  local text status=0
-  local -a ids=()
-  text=$(timeout 20 docker service ps --quiet --no-trunc --filter desired-state=running -- "$1" \
-    2>/dev/null) || status=$?
-  if ((status == 0)) && [[ -z "${text}" ]]; then
-    printf 'none - 0 -\n'
-    return
-  fi
-  mapfile -t ids <<<"${text}"
-  if ((status == 0)); then
-    text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
-  fi
-  if ((status != 0)); then
-    printf 'unknown - 0 -\n'
-    return
-  fi
-  jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
-    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
-    <<<"${text}"
-}
-
-# task_word SERVICE NODE [BEFORE]: running | elsewhere | before | the state of the newest task.
-# NODE may be empty: any. A task whose id is BEFORE is the one that a restart replaces.
-task_word() {
-  local text state node id
-  text=$(newest_task "$1")
-  read -r state node _ id <<<"${text}"
-  if [[ "${id}" != '-' && "${id}" == "${3:-}" ]]; then
-    printf 'before\n'
-  elif [[ "${state}" == 'running' && -n "$2" && "${node}" != "$2" ]]; then
-    printf 'elsewhere\n'
-  else
-    printf '%s\n' "${state}"
-  fi
-}
-
-# started_at SERVICE: when its newest task was made, in epoch seconds; 0 if there is none.
-started_at() {
-  local text created
-  text=$(newest_task "$1")
-  read -r _ _ created _ <<<"${text}"
-  printf '%s\n' "${created}"
-}
-
-# recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,
-# nothing, which host_word takes for 30 s ago.
-recovered_at() {
-  local created
-  created=$(started_at "${RECOVERY_SERVICE}")
-  if ((created > 0)); then
-    printf '%s\n' "${created}"
-  fi
-}
-
-# hosts_word SINCE HOST...: fresh, or what is not: `host-2 stale, host-3 absent`. SINCE, which may
-# be empty, and the words are those of host_word; one request for all hosts.
-hosts_word() {
-  local since="$1" now
-  shift
-  now=$(date +%s)
-  api GET "${RECOVERY_API}/v1/hosts"
-  if [[ "${http_status}" != 200 ]]; then
-    printf '%s\n' "${http_status}"
-    return
-  fi
-  jq -r --argjson since "${since:-$((now - 30))}" --args "${EPOCH_JQ}"'
-    (.hosts | map({key: .id, value: .status}) | from_entries) as $seen
-    | [$ARGS.positional[] | . as $id | $seen[$id]
-      | (if . == null then "absent" elif .state != "healthy" then .state // "unknown"
-         elif (.updated_at | epoch) < $since then "stale"
-         else "fresh" end) | select(. != "fresh") | "\($id) \(.)"]
-    | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
-}
-
-# away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
-# one shows its last words for up to 30 s.
-away_word() {
-  local word
-  word=$(host_word "$1")
-  case "${word}" in
-    stale | unreachable | unknown | absent) printf 'away\n' ;;
-    fresh | healthy | degraded) printf 'back\n' ;;
-    *) printf '%s\n' "${word}" ;;
-  esac
-}
-
-# task_end_word URL: ended | its present status | the failed request. Poll a task only where it
-# lives, under its host or database: /v1/tasks/ID does not exist in any release.
-task_end_word() {
-  local status
-  api GET "$1"
-  if [[ "${http_status}" != 200 ]]; then
-    printf '%s\n' "${http_status}"
-    return
-  fi
-  status=$(answer '.status // "unknown"')
-  case "${status}" in
-    completed | failed | canceled) printf 'ended\n' ;;
-    *) printf '%s\n' "${status}" ;;
-  esac
-}
-
-# await_task URL WHAT: waits for a task's end; the script stops unless it is completed.
-await_task() {
-  local status error
-  local diagnose="curl '$1'"
-  wait_until "${DEADLINE_TASK}" ended "$2 has ended" task_end_word "$1"
-  api_must 200 GET "$1"
-  status=$(answer '.status')
-  error=$(answer '.error // "no error text"')
-  [[ "${status}" == 'completed' ]] || stop "${FAILED}" "$2 has not worked" 'completed' \
-    "${status}: ${error}" 'mend what the error names, then run this script again: it repeats it'
-  say "$2 is completed"
-}
-
-# databases_word: read, and every database in full is a JSON array in scratch/databases.json; or the
-# failed request. The list alone has no specs, on 0.6 no instances either, and none at all is {}.
-databases_word() {
-  local ids id
-  : >"${scratch}/databases"
-  api GET "${RECOVERY_API}/v1/databases"
-  if [[ "${http_status}" == 200 ]]; then
-    ids=$(answer '.databases // [] | .[].id')
-    for id in ${ids}; do
-      api GET "${RECOVERY_API}/v1/databases/${id}"
-      [[ "${http_status}" == 200 ]] || break
-      cat -- "${scratch}/answer" >>"${scratch}/databases"
-    done
-  fi
-  if [[ "${http_status}" == 200 ]]; then
-    jq -s '.' -- "${scratch}/databases" >"${scratch}/databases.json"
-    printf 'read\n'
-  else
-    printf '%s\n' "${http_status}"
-  fi
-}
-
-# read_databases: as databases_word, and the script stops where they cannot be read.
-read_databases() {
-  local word
-  word=$(databases_word)
-  [[ "${word}" == 'read' ]] || stop "${BUSY}" 'the databases cannot be read' '200' "${word}" \
-    "see: ${RECOVERY_API}/v1/databases; run the script again"
-}
-
-# databases_on HOST...: ids of the databases read last that have anything on one of these hosts, in
-# their spec or in their records: after a failed update the records alone still say so.
-databases_on() {
-  jq -r --args '$ARGS.positional as $hosts | .[] | select([(.spec.nodes, .spec.services | .[]?
-      | .host_ids[]?), (.instances, .service_instances | .[]? | .host_id)]
-    | any(. as $one | $hosts | index($one))) | .id' -- "$@" <"${scratch}/databases.json"
 }
 
 if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
