@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
-import { findGo } from '../tools/build.ts';
+import { buildStandIn } from './stand-in/build.ts';
 
 /** The Control Plane that runs in every container of the lab. */
 export type ControlPlane = {
@@ -18,7 +18,6 @@ export type ControlPlane = {
 };
 
 const cache = fileURLToPath(new URL('../../.cache/lab/', import.meta.url));
-const standIn = fileURLToPath(new URL('./stand-in/', import.meta.url));
 
 /**
  * The real binary that `PLAN_LAB_CONTROL_PLANE` names, or the stand-in in the generation asked for.
@@ -31,13 +30,7 @@ export async function controlPlane(generation: '0.6' | '0.9'): Promise<ControlPl
     const name = real.split('/').at(-1) ?? real;
     return { name, generation: realGeneration(), image: await pack(real) };
   }
-  const binary = join(cache, 'plan-lab-control-plane');
-  const go = await findGo();
-  await $({
-    cwd: standIn,
-    quiet: true,
-    env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' },
-  })`${go} build -trimpath -ldflags=-s -o ${binary} .`;
+  const binary = await buildStandIn();
   return { name: 'stand-in', generation, image: await pack(binary) };
 }
 

@@ -9,7 +9,7 @@ import { buildTools } from '../tools/build.ts';
 import { controlPlane, realGeneration } from './image.ts';
 import { createNetwork } from './machines.ts';
 import { meetRequirements } from './requirements.ts';
-import { compareStock, takeStock } from './residue.ts';
+import { type Computer, compareStock, type Residue, takeStock } from './residue.ts';
 import { scenarios } from './scenarios/all.ts';
 import type { Outcome, Scenario } from './stage.ts';
 import { cleanUp, endProcesses, labDirectory, openState, type State } from './state.ts';
@@ -89,12 +89,20 @@ async function runLab(list: readonly Scenario[], keep: boolean): Promise<number>
     tellWaysIn(state);
     return failed ? 1 : 0;
   }
-  const namespaces = [...state.namespaces];
   await cleanUp(state);
-  const residue = compareStock(before, await takeStock(labDirectory), namespaces);
+  const residue = await settledResidue(before, state);
   console.log(`\nThis computer before and after:\n  ${residue.lines.join('\n  ')}`);
   if (residue.ours.length > 0) console.log(`left behind:\n  ${residue.ours.join('\n  ')}`);
   return failed || residue.ours.length > 0 ? 1 : 0;
+}
+
+/** The kernel needs a moment to forget the dead; what is still there after 10 s was left behind. */
+async function settledResidue(before: Computer, state: State): Promise<Residue> {
+  for (let tries = 0; ; tries += 1) {
+    const residue = compareStock(before, await takeStock(state.directory), state);
+    if (residue.ours.length === 0 || tries === 20) return residue;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 async function runScenario(
@@ -113,7 +121,7 @@ async function runScenario(
   const against = `${plane.name} ${plane.generation}`;
   try {
     const network = await createNetwork(state, tools, keep);
-    const outcome = await scenario.run({ network, controlPlane: plane, note });
+    const outcome = await scenario.run({ name: scenario.name, network, controlPlane: plane, note });
     for (const proof of outcome.proofs) note(`proved  ${proof}`);
     return { scenario, against, total: since(), outcome, failure: null };
   } catch (error) {

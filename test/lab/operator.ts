@@ -28,6 +28,8 @@ export type ScriptRun = {
 
 /** The person of the runbook: holds the bundle, remembers where they are logged in. */
 export type Operator = {
+  /** The scenario's name, for transcripts. */
+  readonly label: string;
   readonly cluster: Cluster;
   readonly bundle: Bundle;
   readonly runs: ScriptRun[];
@@ -37,6 +39,7 @@ export type Operator = {
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
 const carried = '/root/recovery';
+const transcripts = join(project, '.cache/lab/runs');
 
 /** The inventory of a cluster, as its owner would have written it down. */
 export function inventoryOf(
@@ -95,9 +98,13 @@ async function readBundle(directory: string): Promise<Bundle> {
 }
 
 /** A person who has carried the bundle to every machine that is there. */
-export async function sendOperator(cluster: Cluster, bundle: Bundle): Promise<Operator> {
+export async function sendOperator(
+  cluster: Cluster,
+  bundle: Bundle,
+  label: string,
+): Promise<Operator> {
   for (const host of cluster.hosts) await carry(bundle, host);
-  return { cluster, bundle, runs: [], visits: [] };
+  return { label, cluster, bundle, runs: [], visits: [] };
 }
 
 /** Copies the bundle onto a machine's disk; a replaced machine needs it anew. */
@@ -126,8 +133,18 @@ export async function runScript(
   const { status, seconds } = ran;
   const done = { path, host: host.id, options, status, output, began, seconds };
   operator.runs.push(done);
+  await keepTranscript(operator, done);
   if (!wanted.includes(status)) throw new Error(await failureOf(host, done));
   return done;
+}
+
+/** What each run said, for people: .cache/lab/runs holds the last lab's. */
+async function keepTranscript(operator: Operator, ran: ScriptRun): Promise<void> {
+  await mkdir(transcripts, { recursive: true });
+  const number = String(operator.runs.length).padStart(2, '0');
+  const name = `${operator.label}-${number}-${ran.path.replaceAll('/', '.')}.txt`;
+  const head = `${ran.path} ${ran.options.join(' ')}: status ${ran.status}, ${ran.seconds} s\n`;
+  await writeFile(join(transcripts, name), head + ran.output);
 }
 
 export function turnOf(bundle: Bundle, path: string): Turn {

@@ -5,6 +5,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { $ } from 'zx';
+import type { State } from './state.ts';
 
 /** One list of names per kind of thing; a name is unique for the life of the thing. */
 export type Computer = Readonly<Record<Kind, ReadonlySet<string>>>;
@@ -22,7 +23,8 @@ export async function takeStock(directory: string): Promise<Computer> {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [parent, started] = [fields[1], fields[19]];
     if (pid === '2' || parent === '2' || Number(pid) === process.pid) continue;
-    processes.add(`${pid} ${name} (started ${started})`);
+    const space = await readlink(`/proc/${pid}/ns/pid`).catch(() => '');
+    processes.add(`${pid} ${started} ${name} ${space}`);
     for (const kind of await readdir(`/proc/${pid}/ns`).catch(() => [])) {
       const id = await readlink(`/proc/${pid}/ns/${kind}`).catch(() => null);
       if (id !== null) namespaces.add(id);
@@ -54,36 +56,47 @@ async function cgroupsBelow(path: string, depth: number): Promise<readonly strin
   return [...below, ...deeper.flat()];
 }
 
-/** What a lab left and what merely happened on the computer meanwhile, as lines of text. */
-export type Residue = { readonly lines: readonly string[]; readonly ours: readonly string[] };
+/** What a lab left, and what merely happened on the computer meanwhile. */
+export type Residue = {
+  readonly lines: readonly string[];
+  /** New things that belong to the lab: its processes, namespaces, cgroups, mounts, files. */
+  readonly ours: readonly string[];
+};
 
-/**
- * Compares two lists. What is new and belongs to the lab (its namespaces, its cgroups, its files,
- * its links, mounts and processes by name) is ours; other new things are told, not blamed.
- */
-export function compareStock(
-  before: Computer,
-  after: Computer,
-  namespacesOfLab: readonly string[],
-): Residue {
+/** Compares two lists; what other people start meanwhile is told, not blamed. */
+export function compareStock(before: Computer, after: Computer, state: State): Residue {
   const lines: string[] = [];
   const ours: string[] = [];
   for (const kind of Object.keys(before) as Kind[]) {
     const added = [...after[kind]].filter((name) => !before[kind].has(name));
-    const gone = [...before[kind]].filter((name) => !after[kind].has(name));
-    const same = added.length === 0 ? 'nothing new' : `new: ${added.join('; ')}`;
-    const told = gone.length === 0 ? '' : ` (ended meanwhile: ${gone.length})`;
-    lines.push(`${kind}: ${before[kind].size} before, ${after[kind].size} after, ${same}${told}`);
-    for (const name of added)
-      if (isOurs(kind, name, namespacesOfLab)) ours.push(`${kind}: ${name}`);
+    const left = added.filter((name) => isOurs(kind, name, state));
+    const foreign = added.length - left.length;
+    const gone = [...before[kind]].filter((name) => !after[kind].has(name)).length;
+    const numbers = `${before[kind].size} before, ${after[kind].size} after`;
+    const others = foreign + gone > 0 ? ` (not the lab's: ${foreign} new, ${gone} ended)` : '';
+    lines.push(`${kind}: ${numbers}, left behind ${left.length}${others}`);
+    ours.push(...left.map((name) => `${kind}: ${name}`));
   }
   return { lines, ours };
 }
 
-function isOurs(kind: Kind, name: string, namespacesOfLab: readonly string[]): boolean {
-  if (kind === 'lab files') return true;
-  if (kind === 'namespaces') return namespacesOfLab.includes(name);
-  return /plan-lab|machine-init|dockerd|containerd|runc|pgedge-control|exec-recorder|lab0|^p\d+b\d/.test(
-    name,
-  );
+function isOurs(kind: Kind, name: string, state: State): boolean {
+  switch (kind) {
+    case 'lab files':
+      return true;
+    case 'namespaces':
+      return state.namespaces.includes(name);
+    case 'cgroups':
+      return state.cgroups.some((group) => name.includes(group));
+    case 'links':
+      return /^lab0$|^p\d+b\d+$/.test(name);
+    case 'mounts':
+      return name.includes(state.directory);
+    case 'processes':
+      // By what the lab has started, and by the machine a process lives in.
+      return (
+        state.everStarted.some(({ pid, started }) => name.startsWith(`${pid} ${started} `)) ||
+        state.namespaces.some((id) => name.includes(id))
+      );
+  }
 }

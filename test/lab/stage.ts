@@ -35,6 +35,8 @@ import { startRecorder } from './recorder.ts';
 
 /** What a scenario is given. */
 export type Stage = {
+  /** The scenario's name. */
+  readonly name: string;
   readonly network: Network;
   readonly controlPlane: ControlPlane;
   /** A line for the person who watches. */
@@ -127,7 +129,7 @@ export async function recover(
   const { cluster, baseline } = prepared;
   const inventory = inventoryOf(cluster, how.states, how.recovery ?? {}, how.stackFile ?? null);
   const bundle = how.bundle ?? (await compileBundle(cluster, inventory));
-  const operator = await sendOperator(cluster, bundle);
+  const operator = await sendOperator(cluster, bundle, stage.name);
   const files = await markFiles(cluster);
   const recorder = await startRecorder(cluster.network.state, cluster.network.tools);
   const recovery = hostOf(cluster, how.expected.recoveryHost);

@@ -13,6 +13,8 @@ export type State = {
   readonly directory: string;
   readonly owner: Recorded;
   readonly processes: Recorded[];
+  /** As `processes`, and never forgotten, for the residue report. */
+  readonly everStarted: Recorded[];
   /** First processes of the machines now running, for people who want to enter one. */
   readonly machines: { readonly name: string; readonly pid: number }[];
   /** Names below each cgroup hierarchy, as `plan-lab-1234-host-1`. */
@@ -50,7 +52,15 @@ export async function openState(directory: string = labDirectory): Promise<State
   }
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const owner = { pid: process.pid, started: (await startOf(process.pid)) ?? '0' };
-  const state = { directory, owner, processes: [], machines: [], cgroups: [], namespaces: [] };
+  const state = {
+    directory,
+    owner,
+    processes: [],
+    everStarted: [],
+    machines: [],
+    cgroups: [],
+    namespaces: [],
+  };
   saveState(state);
   return state;
 }
@@ -71,7 +81,10 @@ export function saveState(state: State): void {
 /** Records a process before anything can go wrong with it. */
 export async function recordProcess(state: State, pid: number): Promise<void> {
   const started = await startOf(pid);
-  if (started !== null) state.processes.push({ pid, started });
+  if (started !== null) {
+    state.processes.push({ pid, started });
+    state.everStarted.push({ pid, started });
+  }
   saveState(state);
 }
 
