@@ -23,6 +23,7 @@ shown_as() {
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
     docker_kill) set -- docker kill "${@:2}" ;;
+    launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;
     *) ;;
@@ -70,7 +71,7 @@ wait_until() {
       say "waiting until ${what}: ${seen} (${spent} s, $((limit - spent)) s left)"
       told=$((spent + 5))
     fi
-    sleep 1
+    if ((spent < 3)); then sleep 0.2; else sleep 1; fi
     seen=$("$@")
   done
   say "${what}: ${seen}"

@@ -78,9 +78,9 @@ tool_minor() {
 }
 
 # launch_etcd LOG ARGUMENT...: starts stock etcd in the background, by mutate; its pid is kept, the
-# lock is not handed down.
+# lock is not handed down, and it ends with this script, also where that is killed.
 launch_etcd() {
-  etcd "${@:2}" {LOCK}<&- >"$1" 2>&1 &
+  setpriv --pdeathsig KILL etcd "${@:2}" {LOCK}<&- >"$1" 2>&1 &
   etcd_pid=$!
 }
 

@@ -17,8 +17,8 @@ need() {
   esac
 }
 
-# need_word FACT HOST: yes | later | back, or what is seen instead. Facts a later step overtakes stay
-# satisfied, so that a script may be run a second time.
+# need_word FACT HOST: yes | later | back, or what is seen instead. Facts a later step overtakes
+# stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
   case "$1" in

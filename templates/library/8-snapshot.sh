@@ -1,6 +1,7 @@
-# The Control Plane's own limits: the stock quota of 2 GiB would raise an alarm that stays.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
-  --max-request-bytes 10485760)
+  --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done
 quorum_seen='' # what refuse_quorum has found, asked once
 swarm_after='' # revived | made: what this script is about to do to a Swarm without a leader
@@ -174,7 +175,7 @@ require_minor() {
 # require_space BYTES: free on the data directory's file system.
 require_space() {
   local free
-  free=$(df --output=avail -B1 -- "${DATA_DIR}" | sed -n '2s/[^0-9]//gp')
+  free=$(df --output=avail -B1 -- "${DATA_DIR}" | sed -n '2{s/[^0-9]//g;p}')
   ((free >= $1)) || stop "${MISMATCH}" "too little space free at ${DATA_DIR}" "$1 bytes" \
     "${free} bytes" 'make room on that file system; nothing was changed'
 }

@@ -3,7 +3,7 @@
 # the certificates; or owner and group are the inventory's.
 # fix_ownership reference|USER:GROUP
 fix_ownership() {
-  local like="${STATE}/before/etcd" seen user group mode wrong
+  local like="${STATE}/before/etcd" seen user group bits wrong
   local -a owner=("$1") permissions=(0700)
   seen="${like}"
   if [[ ! -d "${like}" ]]; then
@@ -16,17 +16,17 @@ fix_ownership() {
   fi
   user="${1%%:*}"
   group="${1#*:}"
-  mode='700'
+  bits='700'
   if [[ "$1" == 'reference' ]]; then
     user=$(stat -c %u -- "${seen}")
     group=$(stat -c %g -- "${seen}")
-    mode=$(stat -c %a -- "${seen}")
+    bits=$(stat -c %a -- "${seen}")
     owner=("--reference=${like}")
     permissions=("--reference=${like}")
   fi
   if ((work > 0)); then
     # What root restores is root's and 0700.
-    if [[ "${user}:${group}:${mode}" =~ ^(0|root):(0|root):700$ ]]; then
+    if [[ "${user}:${group}:${bits}" =~ ^(0|root):(0|root):700$ ]]; then
       wrong=''
     elif [[ "${step}" == '2.4' ]]; then
       wrong='yes'
@@ -35,25 +35,25 @@ fix_ownership() {
       return
     fi
   else
-    wrong=$(fix_ownership_wrong "${user}" "${group}" "${mode}")
+    wrong=$(fix_ownership_wrong "${user}" "${group}" "${bits}")
   fi
   if [[ -z "${wrong}" ]]; then
-    already "${ETCD_DIR} is ${user}:${group}'s, mode ${mode}"
+    already "${ETCD_DIR} is ${user}:${group}'s, mode ${bits}"
   else
     mutate chown -R "${owner[@]}" -- "${ETCD_DIR}"
     mutate chmod "${permissions[@]}" -- "${ETCD_DIR}"
-    prove '' "${ETCD_DIR} is ${user}:${group}'s, mode ${mode}" 'look at the file that is named' \
-      fix_ownership_wrong "${user}" "${group}" "${mode}"
+    prove '' "${ETCD_DIR} is ${user}:${group}'s, mode ${bits}" 'look at the file that is named' \
+      fix_ownership_wrong "${user}" "${group}" "${bits}"
   fi
   fix_ownership_label "${like}"
 }
 
 # fix_ownership_wrong USER GROUP MODE: the first file that is not as it should be, or nothing.
 fix_ownership_wrong() {
-  local mode
-  mode=$(stat -c %a -- "${ETCD_DIR}")
-  if [[ "${mode}" != "$3" ]]; then
-    printf '%s\n' "${ETCD_DIR} has mode ${mode}"
+  local bits
+  bits=$(stat -c %a -- "${ETCD_DIR}")
+  if [[ "${bits}" != "$3" ]]; then
+    printf '%s\n' "${ETCD_DIR} has mode ${bits}"
     return
   fi
   find "${ETCD_DIR}" \( ! -user "$1" -o ! -group "$2" \) -print -quit

@@ -56,9 +56,10 @@ salvage_snapshot_loss() {
   local text count
   text=$(grep -F 'discarding uncommitted WAL entries' -- "$1") || true
   if [[ -z "${text}" ]]; then
-    printf '%s\n' 'loss: nothing that was committed; no uncommitted entry was found'
+    printf 'loss: nothing that was committed; no uncommitted entry was found\n'
     return
   fi
-  count=$(jq -r '.["number-of-discarded-entries"] // "an unknown number of"' <<<"${text}")
-  printf '%s\n' "loss: ${count} last write(s) of the log, which may or may not have been committed"
+  count=$(jq -r '.["number-of-discarded-entries"] // "uncommitted"' <<<"${text}")
+  printf 'loss: the last %s entries of the log, which may or may not have been committed\n' \
+    "${count}"
 }

@@ -21,7 +21,6 @@ token_window() {
     --advertise-client-urls "${CLIENT_URL}" --listen-peer-urls "https://127.0.0.1:${peer}" \
     --listen-metrics-urls "http://127.0.0.1:${metrics}" \
     --auth-token "jwt,sign-method=HS256,priv-key=${key},ttl=10m"
-  say "clients can write and log in anew; keeping the window open for $1 s"
   mutate hold_token_window "$1" "http://127.0.0.1:${metrics}/metrics"
   text="window of $1 s, ${logins:-no count of} login(s)"
   mutate end_etcd
@@ -31,6 +30,7 @@ token_window() {
 # hold_token_window SECONDS URL: keeps the window open and counts logins other than our own.
 hold_token_window() {
   local own seen=0 began="${SECONDS}"
+  say "clients can write and log in anew; keeping the window open for $1 s"
   own=$(token_window_logins "$2")
   while ((SECONDS - began < $1)); do
     sleep 1

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs phases 1 to 3 of the three-server bundle, and the way back, against the data directory of a
+# real etcd 3.6 with TLS, users and auth: real tools, real ports, real addresses. Only Swarm is a
+# fake. In namespaces of its own, so that nothing of it is seen or left on this machine. TAP.
+# Usage: test/etcd/run.sh [BUNDLE], as root. Without BUNDLE it is compiled from the example.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+tools=$(npx tsx test/tools/build.ts)
+room=$(mktemp -d)
+made=''
+clear() {
+  rm -rf -- "${room:?}"
+  [[ -z "${made}" ]] || rmdir -- /data
+}
+trap clear EXIT
+bundle="${1:-}"
+if [[ -z "${bundle}" ]]; then
+  bundle="${room}/bundle"
+  npx tsx compiler/cli.ts compile generated/three-servers-two-lost/inventory.json \
+    --out "${bundle}" --no-lint >"${room}/compiled" 2>&1 || {
+    cat -- "${room}/compiled"
+    exit 1
+  }
+fi
+bundle=$(realpath -- "${bundle}")
+# The place where the data directory is mounted, inside the namespace only.
+if [[ ! -d /data ]]; then
+  mkdir /data
+  made='yes'
+fi
+unshare --mount --net --pid --fork --kill-child --mount-proc \
+  bash test/etcd/machine.sh "${bundle}" "${tools}" "${room}"
