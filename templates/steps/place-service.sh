@@ -10,15 +10,12 @@ place_service() {
   if [[ "${settled}" == 'yes' ]]; then
     return
   fi
-  if [[ -n "${swarm_after}" ]]; then
+  # A machine that has yet to enter the Swarm has no node id there.
+  if [[ -n "${swarm_after}" ]] || (($# == 0 && work > 0)); then
     cannot_know "which node id ${service} has to be placed on"
     return
   fi
   node=$(place_service_node "$@")
-  if [[ -z "${node}" ]] && ((work > 0)); then
-    cannot_know "which node id ${service} has to be placed on"
-    return
-  fi
   [[ -n "${node}" ]] || stop "${BUSY}" "no ready node of this Swarm is the machine of ${service}" \
     "a node with the address $*" 'none' 'let the machine enter the Swarm, then run the script again'
   text=$(timeout 20 docker service inspect --format \
