@@ -167,6 +167,31 @@ export function environmentOf(cluster: Cluster, host: Host): Readonly<Record<str
   };
 }
 
+/** The stack file an owner keeps: what every service was made of. JSON is YAML. */
+export function stackFileOf(cluster: Cluster): string {
+  const services = cluster.hosts.map((host) => [
+    host.id,
+    {
+      image: imageName,
+      command: ['/pgedge-control-plane', 'run'],
+      environment: environmentOf(cluster, host),
+      networks: ['host'],
+      volumes: [host.dataDirectory, '/var/run/docker.sock'].map((path) => ({
+        type: 'bind',
+        source: path,
+        target: path,
+      })),
+      deploy: {
+        replicas: 1,
+        placement: { constraints: ['node.id==node-of-the-lost-swarm'] },
+        restart_policy: { condition: 'any' },
+      },
+    },
+  ]);
+  const networks = { host: { external: true, name: 'host' } };
+  return JSON.stringify({ version: '3.8', services: Object.fromEntries(services), networks });
+}
+
 export const serversOf = (cluster: Cluster): readonly Host[] =>
   cluster.hosts.filter((host) => host.mode === 'server');
 

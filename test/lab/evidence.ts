@@ -35,6 +35,8 @@ export type Expectation = {
   readonly replaced?: readonly string[];
   /** Known keys that the stated loss covers. */
   readonly lostKeys?: readonly string[];
+  /** The Swarm was made anew from a stack file: labels and node ids are of the new one. */
+  readonly newSwarm?: boolean;
   /** Databases may differ (hosts were taken out of them). */
   readonly databasesChanged?: boolean;
 };
@@ -157,15 +159,19 @@ async function provesServices(
     const after = now.get(host.service);
     if (before === undefined || after === undefined) throw new Error(`no ${host.service}`);
     const still = hosts.includes(host.id);
+    const moved = replaced.has(host.id) || expected.newSwarm === true;
     const wanted = {
       ...before,
       replicas: still ? before.replicas : 0,
-      constraints: replaced.has(host.id) ? after.constraints : before.constraints,
+      constraints: moved ? after.constraints : before.constraints,
+      labels: expected.newSwarm === true ? after.labels : before.labels,
     };
     const [is, should] = [JSON.stringify(after), JSON.stringify(wanted)];
     if (is !== should) throw new Error(`${host.service} is ${is}, was ${should}`);
-    const expectedConstraints = replaced.has(host.id) ? 1 : before.constraints.length;
-    if (after.constraints.length !== expectedConstraints) {
+    if (Object.keys(after.labels).some((label) => label.startsWith('plan.'))) {
+      throw new Error(`${host.service} still carries a label of ours`);
+    }
+    if (after.constraints.length !== 1) {
       throw new Error(`${host.service} is bound to ${after.constraints.join(' and ')}`);
     }
   }

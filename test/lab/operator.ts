@@ -182,26 +182,34 @@ export async function scriptLogs(host: Host, path: string): Promise<string> {
 /** How a scenario departs from simply running every expected script. */
 export type Story = {
   /** Scripts to run besides those that are always run: the runbook's "if told". */
-  readonly told?: readonly string[];
+  readonly told?: (bundle: Bundle) => readonly string[];
   /** Called before a script's first run: machines come back, tokens are handed over. */
-  readonly before?: (turn: Turn) => Promise<void>;
+  readonly before?: (turn: Turn, bundle: Bundle, operator: Operator) => Promise<void>;
   readonly after?: (turn: Turn) => Promise<void>;
   /** Options beyond `--apply` for one script. */
   readonly options?: (turn: Turn) => readonly string[];
   /** Look before acting, as the runbook says; looking must change nothing. */
   readonly look?: boolean;
+  /** Scripts that are expected to refuse (78) and to name another one instead. */
+  readonly refused?: (turn: Turn) => boolean;
   /** Stop after the script at this path. */
   readonly last?: string;
 };
 
-/** Runs the bundle's scripts in their order; a busy world (75) is asked twice more. */
+/** Runs the bundle's scripts in their order. */
 export async function followPlan(operator: Operator, story: Story = {}): Promise<void> {
-  for (const turn of operator.bundle.turns) {
-    if (turn.when !== 'always' && story.told?.includes(turn.path) !== true) continue;
-    await story.before?.(turn);
+  const { bundle } = operator;
+  const told = story.told?.(bundle) ?? [];
+  for (const turn of bundle.turns) {
+    if (turn.when !== 'always' && !told.includes(turn.path)) continue;
+    await story.before?.(turn, bundle, operator);
     const options = [...fencing(operator, turn), ...(story.options?.(turn) ?? [])];
     if (story.look === true) await look(operator, turn.path, options);
-    await act(operator, turn.path, options);
+    if (story.refused?.(turn) === true) {
+      await runScript(operator, turn.path, ['--apply', ...options], [78]);
+    } else {
+      await act(operator, turn.path, options);
+    }
     await story.after?.(turn);
     if (turn.path === story.last) return;
   }

@@ -39,12 +39,17 @@ export async function startRecorder(
   });
   if (child.pid !== undefined) await recordProcess(state, child.pid);
   await begun;
-  const stop = async (): Promise<Recording> => {
+  let stopped: Promise<Recording> | null = null;
+  const read = async (): Promise<Recording> => {
     child.kill('SIGTERM');
     await ended;
     const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
     const tally = JSON.parse(lines.pop() ?? '{}') as Omit<Recording, 'lines'>;
     return { ...tally, lines };
+  };
+  const stop = (): Promise<Recording> => {
+    stopped ??= read();
+    return stopped;
   };
   return { stop };
 }

@@ -1,6 +1,8 @@
 // Turns a scenario's few lines (which hosts, what is lost, what comes back) into a recovery with
 // its proofs: build, write known data, lose, recover by script, verify.
 
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { HostState, Turn } from '../../compiler/plan/ir.ts';
 import { type Baseline, dataFiles, type FileMark, pulse, takeBaseline } from './baseline.ts';
 import {
@@ -20,9 +22,10 @@ import {
   proveSecondRuns,
 } from './evidence.ts';
 import type { ControlPlane } from './image.ts';
-import { type Network, powerCut } from './machines.ts';
+import { type Network, powerCut, replaceMachine, rootOf, run } from './machines.ts';
 import {
   type Bundle,
+  carry,
   compileBundle,
   followPlan,
   inventoryOf,
@@ -108,44 +111,113 @@ export async function returnHosts(
   stage.note(`power back: ${ids.join(', ')}`);
 }
 
+/** A story's `before`: at the first script of a stage on a host, machines come back. */
+export function returnBefore(
+  stage: Stage,
+  cluster: Cluster,
+  host: string,
+  ids: readonly string[],
+  part = '-reattach/',
+): NonNullable<Story['before']> {
+  let done = false;
+  return async (turn) => {
+    if (done || turn.host !== host || !turn.path.includes(part)) return;
+    done = true;
+    await returnHosts(stage, cluster, ids);
+  };
+}
+
+/** Paths of the scripts of a stage (`remove`, `join`) about the given hosts. */
+export function turnsOf(bundle: Bundle, part: string, ids: readonly string[]): readonly string[] {
+  const fitting = bundle.turns.filter(
+    (turn) => turn.path.includes(`-${part}/`) && ids.includes(turn.subject),
+  );
+  return fitting.map((turn) => turn.path);
+}
+
+/** A new, empty machine takes a lost one's name and address; the bundle is carried to it. */
+export async function replaceHost(
+  stage: Stage,
+  cluster: Cluster,
+  id: string,
+  bundle: Bundle,
+): Promise<void> {
+  const host = hostOf(cluster, id);
+  await replaceMachine(host.machine);
+  await bootHost(cluster, host);
+  await carry(bundle, host);
+  stage.note(`replaced by a new machine: ${id}`);
+}
+
+/** The operator asks a manager for the Swarm's join token and carries it over in a file. */
+export async function handOverToken(
+  cluster: Cluster,
+  from: string,
+  to: string,
+  role: 'manager' | 'worker',
+): Promise<void> {
+  const argv = ['docker', 'swarm', 'join-token', '--quiet', role];
+  const { stdout } = await run(hostOf(cluster, from).machine, argv);
+  const file = join(rootOf(hostOf(cluster, to).machine), 'root/swarm-token');
+  await writeFile(file, stdout, { mode: 0o600 });
+}
+
 /** How one recovery goes. */
 export type Recovery = {
   readonly states: Readonly<Record<string, Exclude<HostState, null>>>;
   /** The inventory's `recovery`, beyond where the tools are. */
   readonly recovery?: Readonly<Record<string, unknown>>;
-  readonly stackFile?: string;
   /** A bundle compiled earlier, instead of one compiled now. */
   readonly bundle?: Bundle;
-  readonly story?: Story;
-  readonly expected: Expectation;
 };
+
+/** A recovery whose bundle is on every machine and whose operator is ready. */
+export type Begun = {
+  readonly bundle: Bundle;
+  readonly operator: Operator;
+  /** Follows the plan and counts; proves nothing. */
+  readonly follow: (story: Story) => Promise<Omit<Outcome, 'proofs'>>;
+};
+
+/** Compiles and carries the bundle. */
+export async function startRecovery(
+  stage: Stage,
+  { cluster }: Prepared,
+  how: Recovery,
+): Promise<Begun> {
+  const inventory = inventoryOf(cluster, how.states, how.recovery ?? {});
+  const bundle = how.bundle ?? (await compileBundle(cluster, inventory));
+  const operator = await sendOperator(cluster, bundle, stage.name);
+  const follow = async (story: Story): Promise<Omit<Outcome, 'proofs'>> => {
+    const began = Date.now();
+    await followPlan(operator, narrated(stage, story));
+    const seconds = (Date.now() - began) / 1000;
+    return { seconds, logIns: logIns(operator), scriptRuns: operator.runs.length };
+  };
+  return { bundle, operator, follow };
+}
 
 /** Compiles, carries, runs every script in order, and proves what the issue wants proved. */
 export async function recover(
   stage: Stage,
   prepared: Prepared,
-  how: Recovery,
+  how: Recovery & { readonly story?: Story; readonly expected: Expectation },
 ): Promise<Outcome & { readonly operator: Operator }> {
   const { cluster, baseline } = prepared;
-  const inventory = inventoryOf(cluster, how.states, how.recovery ?? {}, how.stackFile ?? null);
-  const bundle = how.bundle ?? (await compileBundle(cluster, inventory));
-  const operator = await sendOperator(cluster, bundle, stage.name);
+  const { operator, follow } = await startRecovery(stage, prepared, how);
   const files = await markFiles(cluster);
   const recorder = await startRecorder(cluster.network.state, cluster.network.tools);
-  const recovery = hostOf(cluster, how.expected.recoveryHost);
-  const watch = startPulse(recovery);
+  const watch = startPulse(hostOf(cluster, how.expected.recoveryHost));
   try {
     const began = Date.now();
-    await followPlan(operator, narrated(stage, how.story ?? {}));
-    const seconds = (Date.now() - began) / 1000;
-    const [counted, runs] = [logIns(operator), operator.runs.length];
+    const counted = await follow(how.story ?? {});
     const beats = await watch.stop();
-    stage.note(`recovered in ${seconds.toFixed(1)} s; ${told(beats, began)}`);
+    stage.note(`recovered in ${counted.seconds.toFixed(1)} s; ${told(beats, began)}`);
     const proofs = [...(await proveRecovered(operator, baseline, files, how.expected))];
     proofs.push(proveRevisions(beats, baseline));
     proofs.push(await proveSecondRuns(operator));
     proofs.push(proveNoSecretShown(operator, baseline, await recorder.stop()));
-    return { operator, seconds, logIns: counted, scriptRuns: runs, proofs };
+    return { ...counted, operator, proofs };
   } finally {
     await watch.stop();
     await recorder.stop();

@@ -1,11 +1,33 @@
 // The scenarios in the order they run.
 
 import type { Scenario } from '../stage.ts';
+import { twoReturn, twoReturnOlder } from './01-two-return.ts';
+import { oneReplaced } from './02-one-replaced.ts';
+import { totalLoss } from './03-total-loss.ts';
+import { even } from './04-even.ts';
+import { fiveAndClients } from './05-five-and-clients.ts';
+import { swarmKept } from './06-swarm-kept.ts';
+import { majorityReturns } from './07-majority-returns.ts';
+import { beforeTheIncident } from './08-before-the-incident.ts';
+import { guideOrder, guideOrderOlder } from './09-guide-order.ts';
+import { undo } from './10-undo.ts';
 import { databasesSurvive, databasesWithoutWindow } from './11-databases.ts';
-import { threeServersTwoReturn } from './three-servers-two-return.ts';
+import { killedReattachment } from './12-killed-reattachment.ts';
 
 export const scenarios: readonly Scenario[] = [
-  threeServersTwoReturn,
+  twoReturn,
+  twoReturnOlder,
+  oneReplaced,
+  totalLoss,
+  even,
+  fiveAndClients,
+  swarmKept,
+  majorityReturns,
+  beforeTheIncident,
+  guideOrder,
+  guideOrderOlder,
+  undo,
   databasesSurvive,
   databasesWithoutWindow,
+  killedReattachment,
 ];

@@ -1,0 +1,49 @@
+// Scenario 2: one lost host returns with its disk, the other is replaced by a new empty machine; a
+// database lives on all three. Reattach, then remove, then join.
+
+import { hostOf } from '../cluster.ts';
+import { createDatabase, hostsOfDatabase } from '../database-records.ts';
+import {
+  handOverToken,
+  lose,
+  prepare,
+  recover,
+  replaceHost,
+  returnBefore,
+  type Scenario,
+  servers,
+} from '../stage.ts';
+
+export const oneReplaced: Scenario = {
+  name: '2',
+  title: '3 servers, 2 lost, one returns, one is replaced: reattached, removed, joined',
+  generation: '0.9',
+  run: async (stage) => {
+    const all = ['host-1', 'host-2', 'host-3'];
+    const prepared = await prepare(stage, servers(3), {
+      fill: (cluster) => createDatabase(cluster, 'db1', all),
+    });
+    const { cluster } = prepared;
+    await lose(stage, cluster, ['host-2', 'host-3']);
+    const returns = returnBefore(stage, cluster, 'host-2', ['host-2']);
+    const outcome = await recover(stage, prepared, {
+      states: { 'host-2': 'returning', 'host-3': 'replaced' },
+      recovery: { host: 'host-1' },
+      story: {
+        before: async (turn, bundle, operator) => {
+          await returns(turn, bundle, operator);
+          if (turn.path.includes('-join/') && turn.host === 'host-3') {
+            await replaceHost(stage, cluster, 'host-3', bundle);
+            await handOverToken(cluster, 'host-1', 'host-3', 'manager');
+          }
+        },
+        options: (turn) =>
+          turn.path.includes('-join/') ? ['--swarm-token-file', '/root/swarm-token'] : [],
+      },
+      expected: { recoveryHost: 'host-1', replaced: ['host-3'], databasesChanged: true },
+    });
+    const left = await hostsOfDatabase(cluster, hostOf(cluster, 'host-1'), 'db1');
+    if (left.join() !== 'host-1,host-2') throw new Error(`db1 is on ${left.join()}`);
+    return { ...outcome, proofs: [...outcome.proofs, 'db1 lives on host-1 and host-2'] };
+  },
+};

@@ -1,0 +1,42 @@
+// Scenario 5: five servers, three lost, two survivors still running; two clients, of which one is
+// lost and one survives; a data directory with a space, ports that are not the usual ones.
+
+import type { HostSpec } from '../cluster.ts';
+import { lose, prepare, recover, returnBefore, type Scenario, servers } from '../stage.ts';
+
+const own = {
+  dataDirectory: '/data/pgedge control/plane',
+  ports: { api: 3100, etcdClient: 12379, etcdPeer: 12380 },
+};
+
+const specs: readonly HostSpec[] = [
+  ...servers(5),
+  { id: 'client-1', number: 11, mode: 'client' },
+  { id: 'client-2', number: 12, mode: 'client' },
+];
+
+export const fiveAndClients: Scenario = {
+  name: '5',
+  title: '5 servers, 3 lost, 2 clients, 1 lost; a space in the path, other ports',
+  generation: '0.9',
+  run: async (stage) => {
+    const prepared = await prepare(
+      stage,
+      specs.map((spec) => ({ ...spec, ...own })),
+    );
+    const lost = ['host-3', 'host-4', 'host-5', 'client-2'];
+    await lose(stage, prepared.cluster, lost);
+    return recover(stage, prepared, {
+      states: {
+        'host-3': 'returning',
+        'host-4': 'returning',
+        'host-5': 'returning',
+        'client-1': 'alive',
+        'client-2': 'returning',
+      },
+      recovery: { host: 'host-1' },
+      story: { before: returnBefore(stage, prepared.cluster, 'host-2', lost) },
+      expected: { recoveryHost: 'host-1' },
+    });
+  },
+};

@@ -1,0 +1,83 @@
+// Scenario 12: a reattachment killed at its worst moments (data set aside; configuration rewritten;
+// service started), and one that finds a stale learner of itself in the member list.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { etcdctl, hostOf, membersOf } from '../cluster.ts';
+import { begin, until } from '../machines.ts';
+import { type Operator, scriptLogs } from '../operator.ts';
+import { lose, prepare, recover, returnBefore, type Scenario, servers } from '../stage.ts';
+
+const lost = ['host-2', 'host-3'];
+
+/** A line of the script's log, after which it is killed. */
+const moments: readonly { readonly name: string; readonly after: RegExp }[] = [
+  { name: 'its data were set aside', after: /run: mv -T -- \S*\/etcd / },
+  { name: 'its configuration was rewritten', after: /run: put_file \S*generated\.config\.json/ },
+  { name: 'its service was started', after: /run: docker service update .*--replicas 1/ },
+];
+
+export const killedReattachment: Scenario = {
+  name: '12',
+  title: 'a reattachment killed at its worst moments, and one that finds a stale learner',
+  generation: '0.9',
+  run: async (stage) => {
+    const prepared = await prepare(stage, servers(3));
+    const { cluster } = prepared;
+    await lose(stage, cluster, lost);
+    const returns = returnBefore(stage, cluster, 'host-2', lost);
+    const killed: string[] = [];
+    const outcome = await recover(stage, prepared, {
+      states: { 'host-2': 'returning', 'host-3': 'returning' },
+      recovery: { host: 'host-1' },
+      story: {
+        before: async (turn, bundle, operator) => {
+          await returns(turn, bundle, operator);
+          if (!turn.path.includes('-reattach/')) return;
+          if (turn.host === 'host-2') {
+            for (const moment of moments) {
+              await killAfter(operator, turn.path, moment.after);
+              stage.note(`killed after ${moment.name}`);
+              killed.push(`killed after ${moment.name}: finished by running it again`);
+            }
+          } else {
+            const recovery = hostOf(cluster, 'host-1');
+            const host = hostOf(cluster, turn.host);
+            const peer = `https://${host.machine.address}:${host.ports.etcdPeer}`;
+            const add = ['member', 'add', host.id, '--learner', `--peer-urls=${peer}`];
+            const answer = await etcdctl(recovery, add);
+            if (answer.status !== 0) throw new Error(answer.stderr);
+            const stale = (await membersOf(recovery)).filter((member) => !member.started);
+            if (stale.length !== 1) throw new Error('no stale learner was made');
+            stage.note('a stale learner with the peer address of host-3 is in the member list');
+            killed.push('a stale learner of host-3: dropped by the script, which went on');
+          }
+        },
+      },
+      expected: { recoveryHost: 'host-1' },
+    });
+    return { ...outcome, proofs: [...killed, ...outcome.proofs] };
+  },
+};
+
+/** Runs a script and kills it, with all it has started, once its log shows a line. */
+async function killAfter(operator: Operator, path: string, line: RegExp): Promise<void> {
+  const host = hostOf(operator.cluster, pathHost(operator, path));
+  const seen = (await scriptLogs(host, path)).length;
+  const script = begin(host.machine, ['bash', `/root/recovery/${path}`, '--apply']);
+  let over = false;
+  void script.done.then(() => {
+    over = true;
+  });
+  await until(`${line} in the log of ${path}`, 180, async () => {
+    const log = (await scriptLogs(host, path)).slice(seen);
+    if (line.test(log)) return true;
+    if (over) throw new Error(`${path} ended before ${line}:\n${(await script.done).stderr}`);
+    return null;
+  });
+  await sleep(60);
+  await script.kill();
+  await script.done;
+}
+
+const pathHost = (operator: Operator, path: string): string =>
+  operator.bundle.turns.find((turn) => turn.path === path)?.host ?? '';
