@@ -66,15 +66,16 @@ check_recovery_host_pair() {
 }
 
 # check_recovery_host_ca: the join token in the snapshot begins with the CA's fingerprint, so it
-# tells whether snapshot and certificates belong to one cluster.
+# tells whether snapshot and certificates belong to one cluster. Without a CA in its etcd the Control
+# Plane makes a new one in silence, and no other host gets in again.
 check_recovery_host_ca() {
   local seen own
   own=$(openssl x509 -in "${CERTIFICATES}/ca.crt" -outform der | sha256sum)
   own="PGEDGE-${own%% *}"
   seen=$(grep -aoE 'PGEDGE-[0-9a-f]{64}' -- "${STATE}/snapshot.db") || true
   if [[ -z "${seen}" ]]; then
-    say 'WARNING: the snapshot holds no join token in plain text: it cannot be told whether it'
-    say '         belongs to these certificates'
+    stop "${MISMATCH}" 'the snapshot holds no CA of a Control Plane' "a join token ${own}-..." \
+      'none' 'choose another snapshot: this one is of another etcd, or damaged'
   elif [[ $'\n'"${seen}"$'\n' == *$'\n'"${own}"$'\n'* ]]; then
     say 'proved: the snapshot belongs to the CA of these certificates'
   else

@@ -11,7 +11,7 @@ place_service() {
     return
   fi
   # A machine that has yet to enter the Swarm has no node id there.
-  if [[ -n "${swarm_after}" ]] || (($# == 0 && work > 0)); then
+  if ((work > 0)) && [[ -n "${swarm_after}" || $# == 0 ]]; then
     cannot_know "which node id ${service} has to be placed on"
     return
   fi

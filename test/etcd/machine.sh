@@ -355,10 +355,10 @@ ends 78 'a snapshot that is not the pinned one is refused' \
   "${room}/bundle-saved/1-phase-1-prepare/host-1.sh" --apply --incident 9
 
 # --- what is in the way is named, and stops everything
-sleep 1000 <"${data}/etcd/member/snap/db" &
+tail -f -- "${data}/etcd/member/snap/db" >"${room}/plain" &
 holder=$!
 ends 78 'phase 1 refuses while a process holds the database' "${prepare}" --apply
-says "sleep (pid ${holder}) holds" 'it names the process'
+says "tail (pid ${holder}) holds" 'it names the process'
 kill "${holder}"
 wait "${holder}" 2>/dev/null
 ip address del "${three}/24" dev lan
@@ -376,6 +376,7 @@ for part in 2 3 4 5 6 7 8 9; do
   mv -- "${state}" "${state}.attempt-${part}"
   cut_short "$((spent * part / 10))" "${prepare}" --fenced host-3
 done
+sleep 1
 same '' "$(pgrep -x etcd || true)" 'phase 1: no etcd outlives its script'
 ends 0 'phase 1: killed, then finished' "${prepare}" --apply --fenced host-3
 for part in 1 2 3 4 5 6; do cut_short "$((part * 100))" "${restore}"; done

@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-2 out of its databases; 5.2 Remove the record of eu-2
-#   inputs    sha256:248b4703492273ff54d90ba26fb82ec1c736f200d72e1856ff48f582dd99c3f7
+#   inputs    sha256:c5de96d3fd1039323992999b1daaff9bc9eb656be6dc5e775573b84259462f18
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -161,11 +161,11 @@ check_removable() {
   ids="${ids:-none}"
   say "databases on ${target}: ${ids//$'\n'/ }"
   if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
-    say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
-    say 'host of the database, for ever where one is down.'
-    stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
-      "${ids//$'\n'/ }" \
-      "with all other hosts of these databases back, update them without ${target}; run this again"
+    say 'Before 0.7 there is no remove_host: an update waits for every host of the database, and a'
+    say 'forced removal for all of them but the removed one: for ever where another one is down.'
+    stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
+      'no database on it' "${ids//$'\n'/ }" \
+      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
   fi
 }
 

@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-4 out of its databases; 5.2 Remove the record of eu-4
-#   inputs    sha256:6a899bf93aff0e32a774421e6d7abb02250b542fb2fafd927096295bad8b182e
+#   inputs    sha256:f44f283a6829aa557b98dd9c352e35f7fb8c72f9f9e6a9b0f6d36a9971ae33be
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -161,11 +161,11 @@ check_removable() {
   ids="${ids:-none}"
   say "databases on ${target}: ${ids//$'\n'/ }"
   if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
-    say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
-    say 'host of the database, for ever where one is down.'
-    stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
-      "${ids//$'\n'/ }" \
-      "with all other hosts of these databases back, update them without ${target}; run this again"
+    say 'Before 0.7 there is no remove_host: an update waits for every host of the database, and a'
+    say 'forced removal for all of them but the removed one: for ever where another one is down.'
+    stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
+      'no database on it' "${ids//$'\n'/ }" \
+      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
   fi
 }
 

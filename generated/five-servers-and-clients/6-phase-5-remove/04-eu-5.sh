@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-5 out of its databases; 5.2 Remove the record of eu-5
-#   inputs    sha256:720b4e2b91dd49b9bbb2084e898f2cee600584cd6d74e6d48f4db4458c588fc7
+#   inputs    sha256:0fb2aea3c27049fe0979d1573f6cb8d78f35e68bbc1397fa624c8e71c17d3646
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -161,11 +161,11 @@ check_removable() {
   ids="${ids:-none}"
   say "databases on ${target}: ${ids//$'\n'/ }"
   if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
-    say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
-    say 'host of the database, for ever where one is down.'
-    stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
-      "${ids//$'\n'/ }" \
-      "with all other hosts of these databases back, update them without ${target}; run this again"
+    say 'Before 0.7 there is no remove_host: an update waits for every host of the database, and a'
+    say 'forced removal for all of them but the removed one: for ever where another one is down.'
+    stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
+      'no database on it' "${ids//$'\n'/ }" \
+      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
   fi
 }
 

@@ -9,7 +9,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:983eb3b9089e1b4ad4b094cf845b402e52964713095c03cfb6a7b820726e42db
+#   inputs    sha256:58cd5a2e7daa78a927f925e8baeae2cb118b7c561784be3bdaa0095b5b49a15f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -118,8 +118,8 @@ save_snapshot() {
   fi
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

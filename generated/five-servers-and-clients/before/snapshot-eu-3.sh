@@ -9,7 +9,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:7fb59753681e3d955483bbd9debca99040ca2c9c4249cd6f1d5a90cc3dacab9a
+#   inputs    sha256:b0c3e8924a2c611711bbfcbe1081771f43492134d4608202ebdeeeacbb6ad784
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -118,8 +118,8 @@ save_snapshot() {
   fi
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

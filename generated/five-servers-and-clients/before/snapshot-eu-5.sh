@@ -9,7 +9,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:a48fd2efd07164d61f084e11b3078ae261c4222a6d3b1fd0f03293c249f58ed2
+#   inputs    sha256:0740379e5771ff20700bd06eb9fd8356d8e54d2d74d63c3fab7f85b0c62198d9
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -118,8 +118,8 @@ save_snapshot() {
   fi
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

@@ -11,7 +11,7 @@
 #   guide     2.2
 #   changes   2.2 Scale the service to 0; 2.2 End the container and prove that it is gone; 2.2 Put
 #             the old etcd/ back, keep the restored one aside
-#   inputs    sha256:8c6987251a6762f68054a7ec947d4e0235364c834476df503ca42b9f118346f1
+#   inputs    sha256:f95e07e5545fe4db75f07a008e2d772960e14e8601129765a934ceac12fbf355
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -305,8 +305,8 @@ undo_restore_differs() {
   if ((status == 0)); then printf 'same\n'; else printf 'differs\n'; fi
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

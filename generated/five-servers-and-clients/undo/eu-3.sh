@@ -9,7 +9,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     6.1b
 #   changes   6.1b Put the state that was set aside back
-#   inputs    sha256:60d20297f73e9c563bda44c59a32dd12b98c5db8e3f746aeb11a881aa3c78af1
+#   inputs    sha256:9480a4fbf8c50f6ff6f6989bf8b44853efcf5229e1622b02aac7a236d7d2a91b
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -412,7 +412,7 @@ image_side() {
 }
 
 # swarm_home REMOTE: right | other | unknown: whether this machine's Swarm is the one the recovery
-# host is in, by the node id in the recovery host's record, or by a manager's address if given.
+# host is in, by the node id in the recovery host's record; where that has none, by the address.
 swarm_home() {
   local node='' managers
   api GET "${RECOVERY_API}/v1/hosts"
@@ -422,12 +422,11 @@ swarm_home() {
   fi
   managers=$(timeout 30 docker info \
     --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
-  if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
-    printf 'right\n'
+  # The address alone does not tell: a Swarm made anew has managers at the addresses of the old.
+  if [[ -n "${node}" ]]; then
+    if [[ " ${managers} " == *" ${node} "* ]]; then printf 'right\n'; else printf 'other\n'; fi
   elif [[ -n "$1" && " ${managers} " == *" $1 "* ]]; then
     printf 'right\n'
-  elif [[ -n "${node}" ]]; then
-    printf 'other\n'
   else
     printf 'unknown\n'
   fi

@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-2 out of its databases; 5.2 Remove the record of host-2
-#   inputs    sha256:e06191eb2134a0cf94224ee08750e6c34411b37b36a34e547cf927eba47c3846
+#   inputs    sha256:7d6d214b9744d439afa5ec902cce97ed3a008821ba3271ca589b1c44973204fd
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -154,11 +154,11 @@ check_removable() {
   ids="${ids:-none}"
   say "databases on ${target}: ${ids//$'\n'/ }"
   if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
-    say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
-    say 'host of the database, for ever where one is down.'
-    stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
-      "${ids//$'\n'/ }" \
-      "with all other hosts of these databases back, update them without ${target}; run this again"
+    say 'Before 0.7 there is no remove_host: an update waits for every host of the database, and a'
+    say 'forced removal for all of them but the removed one: for ever where another one is down.'
+    stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
+      'no database on it' "${ids//$'\n'/ }" \
+      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
   fi
 }
 

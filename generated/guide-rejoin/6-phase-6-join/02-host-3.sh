@@ -13,7 +13,7 @@
 #             aside; 6.2c See that no stale member entry is in the way; 6.2c Start the service of
 #             host-3
 #   destroys  6.2e Join host-3 to the cluster
-#   inputs    sha256:be02637cb074099b1f298bcdfc8542689b89b52c72e22ad7a2ca53fe39406379
+#   inputs    sha256:803ff498cd0effa75bd32844abd010c136a813d5bc0ba8d73779cbf80600ec7e
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -870,7 +870,7 @@ image_side() {
 }
 
 # swarm_home REMOTE: right | other | unknown: whether this machine's Swarm is the one the recovery
-# host is in, by the node id in the recovery host's record, or by a manager's address if given.
+# host is in, by the node id in the recovery host's record; where that has none, by the address.
 swarm_home() {
   local node='' managers
   api GET "${RECOVERY_API}/v1/hosts"
@@ -880,12 +880,11 @@ swarm_home() {
   fi
   managers=$(timeout 30 docker info \
     --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
-  if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
-    printf 'right\n'
+  # The address alone does not tell: a Swarm made anew has managers at the addresses of the old.
+  if [[ -n "${node}" ]]; then
+    if [[ " ${managers} " == *" ${node} "* ]]; then printf 'right\n'; else printf 'other\n'; fi
   elif [[ -n "$1" && " ${managers} " == *" $1 "* ]]; then
     printf 'right\n'
-  elif [[ -n "${node}" ]]; then
-    printf 'other\n'
   else
     printf 'unknown\n'
   fi
@@ -948,8 +947,8 @@ recovery_manager() {
   printf '%s:2377\n' "${address%:*}"
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

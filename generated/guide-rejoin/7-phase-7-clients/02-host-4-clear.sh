@@ -10,7 +10,7 @@
 #   after     5-phase-5-remove/03-host-4.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:3f1a3595ba2cbaf487ba9b280b653b2f20b5a1803da14159081af366a510ad01
+#   inputs    sha256:8d383a027b59abfe6b011dd94b8e7a999cb4aac73b3c16dd93eec9b3525f6006
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -372,7 +372,7 @@ image_side() {
 }
 
 # swarm_home REMOTE: right | other | unknown: whether this machine's Swarm is the one the recovery
-# host is in, by the node id in the recovery host's record, or by a manager's address if given.
+# host is in, by the node id in the recovery host's record; where that has none, by the address.
 swarm_home() {
   local node='' managers
   api GET "${RECOVERY_API}/v1/hosts"
@@ -382,12 +382,11 @@ swarm_home() {
   fi
   managers=$(timeout 30 docker info \
     --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
-  if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
-    printf 'right\n'
+  # The address alone does not tell: a Swarm made anew has managers at the addresses of the old.
+  if [[ -n "${node}" ]]; then
+    if [[ " ${managers} " == *" ${node} "* ]]; then printf 'right\n'; else printf 'other\n'; fi
   elif [[ -n "$1" && " ${managers} " == *" $1 "* ]]; then
     printf 'right\n'
-  elif [[ -n "${node}" ]]; then
-    printf 'other\n'
   else
     printf 'unknown\n'
   fi
@@ -450,8 +449,8 @@ recovery_manager() {
   printf '%s:2377\n' "${address%:*}"
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

@@ -11,7 +11,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:69344bde41d7cd03160948e53b3db3a44f8c2584dae23f18b5c3ad25dbf0442b
+#   inputs    sha256:479c59585ba0516bde5178fe2bbb64b61bdff3649aaa5c10ac963af60964557b
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -124,40 +124,42 @@ main() {
 # stop. This makes the recovery host a Swarm of one manager: services and node ids are kept, the
 # containers of this host restart, those of other hosts go on.
 revive_swarm() {
-  local word asked
+  local word asked='unknown'
   settle
   if [[ "${settled}" == 'yes' ]]; then
     return
   fi
   refuse_quorum
   word=$(swarm_word)
-  if [[ "${word}" == 'leaderless' ]]; then
+  if [[ "${word}" == 'leaderless' || "${word}" == 'manager' ]]; then
     asked=$(revive_swarm_majority)
-    if [[ "${asked}" == 'reachable' ]]; then
+  fi
+  case "${word}:${asked}" in
+    leaderless:reachable)
       say 'the majority of the managers can be reached, so they can still elect a leader'
       diagnose='docker info; docker node ls'
       wait_until "${DEADLINE_SWARM}" 'manager' 'the managers elect a leader' swarm_word
-      return
-    fi
-  fi
-  case "${word}" in
-    manager) already 'Swarm has a leader' ;;
-    leaderless)
+      ;;
+    manager:reachable | manager:unknown) already 'Swarm has a leader' ;;
+    leaderless:* | manager:lost)
+      # For some ten seconds after the loss a manager still answers reads; changes then hang.
+      [[ "${word}" == 'leaderless' ]] \
+        || say 'Swarm still answers, but most of its managers cannot be reached: it has lost them'
       say 'WARNING: other managers re-join this Swarm as workers; never do this on a second host'
       swarm_after='revived'
       mutate docker_patiently swarm init --force-new-cluster --advertise-addr "$1"
       diagnose='docker info; docker node ls'
       wait_until "${DEADLINE_SWARM}" 'manager' 'Swarm has a leader' swarm_word
       ;;
-    down)
+    down:*)
       stop "${UNAVAILABLE}" 'Docker does not answer' 'a running Docker' "${word}" \
         'start it (systemctl start docker), then run the script again'
       ;;
-    worker)
+    worker:*)
       stop "${MISMATCH}" "${HOST} is a worker of a Swarm" 'a manager' "${word}" \
         'on a manager of that Swarm: docker node promote this node; then run the script again'
       ;;
-    inactive)
+    inactive:*)
       stop "${MISMATCH}" "${HOST} is in no Swarm" 'a manager without a leader' "${word}" \
         'is this a new machine? then declare it replaced in the inventory and compile again'
       ;;
@@ -168,7 +170,8 @@ revive_swarm() {
   esac
 }
 
-# revive_swarm_majority: reachable | lost, by the managers this machine knows, itself included.
+# revive_swarm_majority: reachable | lost | unknown, by the managers this machine knows, itself
+# included.
 revive_swarm_majority() {
   local text manager host word known=0 up=0
   text=$(timeout 30 docker info --format '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}')
@@ -184,7 +187,13 @@ revive_swarm_majority() {
       up=$((up + 1))
     fi
   done <<<"${text}"
-  if ((known > 0 && up > known / 2)); then printf 'reachable\n'; else printf 'lost\n'; fi
+  if ((known == 0)); then
+    printf 'unknown\n'
+  elif ((up > known / 2)); then
+    printf 'reachable\n'
+  else
+    printf 'lost\n'
+  fi
 }
 
 # guide 1.3, 5.2, 6.1a. The guide scales one service after another and goes on at once. Here it is
@@ -506,11 +515,12 @@ salvage_snapshot_loss() {
   local text count
   text=$(grep -F 'discarding uncommitted WAL entries' -- "$1") || true
   if [[ -z "${text}" ]]; then
-    printf '%s\n' 'loss: nothing that was committed; no uncommitted entry was found'
+    printf 'loss: nothing that was committed; no uncommitted entry was found\n'
     return
   fi
   count=$(jq -r '.["number-of-discarded-entries"] // "uncommitted"' <<<"${text}")
-  printf '%s\n' "loss: the last ${count} entries of the log, which may or may not have been committed"
+  printf 'loss: the last %s entries of the log, which may or may not have been committed\n' \
+    "${count}"
 }
 
 # guide 1.1. The guide takes the snapshot that is there. Here the candidates are compared by
@@ -651,8 +661,8 @@ verify_snapshot() {
   done <<<"${text}"
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

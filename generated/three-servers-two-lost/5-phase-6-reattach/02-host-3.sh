@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.2b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:5a662ed02fbe9711ec8f52bb5dd9510b6880e8fa8ccc975ee96ae747a0da60e3
+#   inputs    sha256:2f30a8db936440594ed9b70b9afc884c89451dde4908172d84e92f2ba340c99f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -816,7 +816,7 @@ image_side() {
 }
 
 # swarm_home REMOTE: right | other | unknown: whether this machine's Swarm is the one the recovery
-# host is in, by the node id in the recovery host's record, or by a manager's address if given.
+# host is in, by the node id in the recovery host's record; where that has none, by the address.
 swarm_home() {
   local node='' managers
   api GET "${RECOVERY_API}/v1/hosts"
@@ -826,12 +826,11 @@ swarm_home() {
   fi
   managers=$(timeout 30 docker info \
     --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
-  if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
-    printf 'right\n'
+  # The address alone does not tell: a Swarm made anew has managers at the addresses of the old.
+  if [[ -n "${node}" ]]; then
+    if [[ " ${managers} " == *" ${node} "* ]]; then printf 'right\n'; else printf 'other\n'; fi
   elif [[ -n "$1" && " ${managers} " == *" $1 "* ]]; then
     printf 'right\n'
-  elif [[ -n "${node}" ]]; then
-    printf 'other\n'
   else
     printf 'unknown\n'
   fi
@@ -894,8 +893,8 @@ recovery_manager() {
   printf '%s:2377\n' "${address%:*}"
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

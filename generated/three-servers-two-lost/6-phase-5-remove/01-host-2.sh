@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-2 out of its databases; 5.2 Remove the record of host-2
-#   inputs    sha256:ecffa22d8b28fcf754569ba164c69c986e5f80519e0aa1413850480c55402df9
+#   inputs    sha256:35993f340653d8901003070d188ea1a75649b73610dbd52e1fb5f926c0aa2d94
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -153,11 +153,11 @@ check_removable() {
   ids="${ids:-none}"
   say "databases on ${target}: ${ids//$'\n'/ }"
   if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
-    say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
-    say 'host of the database, for ever where one is down.'
-    stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
-      "${ids//$'\n'/ }" \
-      "with all other hosts of these databases back, update them without ${target}; run this again"
+    say 'Before 0.7 there is no remove_host: an update waits for every host of the database, and a'
+    say 'forced removal for all of them but the removed one: for ever where another one is down.'
+    stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
+      'no database on it' "${ids//$'\n'/ }" \
+      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
   fi
 }
 

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-3 out of its databases; 5.2 Remove the record of host-3
-#   inputs    sha256:d4ad493d33032836a7c58cb2c92df7a3125569fb8b1ef7311277a8df5a943eee
+#   inputs    sha256:32cedce7764394bcba2bcc93dd6544a1008e320bcf83aac2e176998bd6f1d3af
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -153,11 +153,11 @@ check_removable() {
   ids="${ids:-none}"
   say "databases on ${target}: ${ids//$'\n'/ }"
   if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
-    say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
-    say 'host of the database, for ever where one is down.'
-    stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
-      "${ids//$'\n'/ }" \
-      "with all other hosts of these databases back, update them without ${target}; run this again"
+    say 'Before 0.7 there is no remove_host: an update waits for every host of the database, and a'
+    say 'forced removal for all of them but the removed one: for ever where another one is down.'
+    stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
+      'no database on it' "${ids//$'\n'/ }" \
+      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
   fi
 }
 

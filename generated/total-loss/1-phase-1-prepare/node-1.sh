@@ -11,7 +11,7 @@
 #             Place control-plane_node-1 on its node of this Swarm; 1.3 Scale all server services to
 #             0; 1.3 End the container and prove that it is gone; 1.1 Choose the snapshot, with its
 #             evidence
-#   inputs    sha256:c0d4c4663075436b1c13476fa199ccffcf6424defcc081e5a68995fab220aa68
+#   inputs    sha256:a62b09966f556889aa0ecef3c0560d074b232dd0fa3dedce600b94394d9946dd
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -219,15 +219,12 @@ place_service() {
   if [[ "${settled}" == 'yes' ]]; then
     return
   fi
-  if [[ -n "${swarm_after}" ]]; then
+  # A machine that has yet to enter the Swarm has no node id there.
+  if ((work > 0)) && [[ -n "${swarm_after}" || $# == 0 ]]; then
     cannot_know "which node id ${service} has to be placed on"
     return
   fi
   node=$(place_service_node "$@")
-  if [[ -z "${node}" ]] && ((work > 0)); then
-    cannot_know "which node id ${service} has to be placed on"
-    return
-  fi
   [[ -n "${node}" ]] || stop "${BUSY}" "no ready node of this Swarm is the machine of ${service}" \
     "a node with the address $*" 'none' 'let the machine enter the Swarm, then run the script again'
   text=$(timeout 20 docker service inspect --format \
@@ -667,8 +664,8 @@ verify_snapshot() {
   done <<<"${text}"
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

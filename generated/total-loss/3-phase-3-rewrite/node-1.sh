@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/node-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:8094582a0799b3826f983ffc0b2b574bfb580c6a03f305f675141eaee62c0b07
+#   inputs    sha256:3db67bdbec065e282cc12abfe3070189d758777e0408a6dbe2a1338c2eea96ca
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -250,7 +250,7 @@ token_window_urls() {
 # the certificates; or owner and group are the inventory's.
 # fix_ownership reference|USER:GROUP
 fix_ownership() {
-  local like="${STATE}/before/etcd" seen user group mode wrong
+  local like="${STATE}/before/etcd" seen user group bits wrong
   local -a owner=("$1") permissions=(0700)
   seen="${like}"
   if [[ ! -d "${like}" ]]; then
@@ -263,17 +263,17 @@ fix_ownership() {
   fi
   user="${1%%:*}"
   group="${1#*:}"
-  mode='700'
+  bits='700'
   if [[ "$1" == 'reference' ]]; then
     user=$(stat -c %u -- "${seen}")
     group=$(stat -c %g -- "${seen}")
-    mode=$(stat -c %a -- "${seen}")
+    bits=$(stat -c %a -- "${seen}")
     owner=("--reference=${like}")
     permissions=("--reference=${like}")
   fi
   if ((work > 0)); then
     # What root restores is root's and 0700.
-    if [[ "${user}:${group}:${mode}" =~ ^(0|root):(0|root):700$ ]]; then
+    if [[ "${user}:${group}:${bits}" =~ ^(0|root):(0|root):700$ ]]; then
       wrong=''
     elif [[ "${step}" == '2.4' ]]; then
       wrong='yes'
@@ -282,25 +282,25 @@ fix_ownership() {
       return
     fi
   else
-    wrong=$(fix_ownership_wrong "${user}" "${group}" "${mode}")
+    wrong=$(fix_ownership_wrong "${user}" "${group}" "${bits}")
   fi
   if [[ -z "${wrong}" ]]; then
-    already "${ETCD_DIR} is ${user}:${group}'s, mode ${mode}"
+    already "${ETCD_DIR} is ${user}:${group}'s, mode ${bits}"
   else
     mutate chown -R "${owner[@]}" -- "${ETCD_DIR}"
     mutate chmod "${permissions[@]}" -- "${ETCD_DIR}"
-    prove '' "${ETCD_DIR} is ${user}:${group}'s, mode ${mode}" 'look at the file that is named' \
-      fix_ownership_wrong "${user}" "${group}" "${mode}"
+    prove '' "${ETCD_DIR} is ${user}:${group}'s, mode ${bits}" 'look at the file that is named' \
+      fix_ownership_wrong "${user}" "${group}" "${bits}"
   fi
   fix_ownership_label "${like}"
 }
 
 # fix_ownership_wrong USER GROUP MODE: the first file that is not as it should be, or nothing.
 fix_ownership_wrong() {
-  local mode
-  mode=$(stat -c %a -- "${ETCD_DIR}")
-  if [[ "${mode}" != "$3" ]]; then
-    printf '%s\n' "${ETCD_DIR} has mode ${mode}"
+  local bits
+  bits=$(stat -c %a -- "${ETCD_DIR}")
+  if [[ "${bits}" != "$3" ]]; then
+    printf '%s\n' "${ETCD_DIR} has mode ${bits}"
     return
   fi
   find "${ETCD_DIR}" \( ! -user "$1" -o ! -group "$2" \) -print -quit
@@ -325,8 +325,8 @@ fix_ownership_label() {
   mutate chcon -R --reference="$1" -- "${ETCD_DIR}"
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

@@ -13,7 +13,7 @@
 #             that it is gone; 6.1b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:370137aa1037ce3cec6bd3a590ea3976ede56d2a31700adb92b94e5a943fd403
+#   inputs    sha256:de680b6712540f6adffdad899380c7af2a4c7abbbd138898f7340bd120978feb
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -181,15 +181,12 @@ place_service() {
   if [[ "${settled}" == 'yes' ]]; then
     return
   fi
-  if [[ -n "${swarm_after}" ]]; then
+  # A machine that has yet to enter the Swarm has no node id there.
+  if ((work > 0)) && [[ -n "${swarm_after}" || $# == 0 ]]; then
     cannot_know "which node id ${service} has to be placed on"
     return
   fi
   node=$(place_service_node "$@")
-  if [[ -z "${node}" ]] && ((work > 0)); then
-    cannot_know "which node id ${service} has to be placed on"
-    return
-  fi
   [[ -n "${node}" ]] || stop "${BUSY}" "no ready node of this Swarm is the machine of ${service}" \
     "a node with the address $*" 'none' 'let the machine enter the Swarm, then run the script again'
   text=$(timeout 20 docker service inspect --format \
@@ -881,7 +878,7 @@ image_side() {
 }
 
 # swarm_home REMOTE: right | other | unknown: whether this machine's Swarm is the one the recovery
-# host is in, by the node id in the recovery host's record, or by a manager's address if given.
+# host is in, by the node id in the recovery host's record; where that has none, by the address.
 swarm_home() {
   local node='' managers
   api GET "${RECOVERY_API}/v1/hosts"
@@ -891,12 +888,11 @@ swarm_home() {
   fi
   managers=$(timeout 30 docker info \
     --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
-  if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
-    printf 'right\n'
+  # The address alone does not tell: a Swarm made anew has managers at the addresses of the old.
+  if [[ -n "${node}" ]]; then
+    if [[ " ${managers} " == *" ${node} "* ]]; then printf 'right\n'; else printf 'other\n'; fi
   elif [[ -n "$1" && " ${managers} " == *" $1 "* ]]; then
     printf 'right\n'
-  elif [[ -n "${node}" ]]; then
-    printf 'other\n'
   else
     printf 'unknown\n'
   fi
@@ -959,8 +955,8 @@ recovery_manager() {
   printf '%s:2377\n' "${address%:*}"
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

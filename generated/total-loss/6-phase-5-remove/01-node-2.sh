@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take node-2 out of its databases; 5.2 Remove the record of node-2
-#   inputs    sha256:9d8d1c698f4d0f8cfb8251653891f92b61c4b714c93f06d64e1c098a13821944
+#   inputs    sha256:40610d86a392fb6f6b9718f846d025210cf3642291c298aef6266c785dfc495d
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -153,11 +153,11 @@ check_removable() {
   ids="${ids:-none}"
   say "databases on ${target}: ${ids//$'\n'/ }"
   if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
-    say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
-    say 'host of the database, for ever where one is down.'
-    stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
-      "${ids//$'\n'/ }" \
-      "with all other hosts of these databases back, update them without ${target}; run this again"
+    say 'Before 0.7 there is no remove_host: an update waits for every host of the database, and a'
+    say 'forced removal for all of them but the removed one: for ever where another one is down.'
+    stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
+      'no database on it' "${ids//$'\n'/ }" \
+      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
   fi
 }
 

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take node-3 out of its databases; 5.2 Remove the record of node-3
-#   inputs    sha256:73ff1a961b5199f44416b0429093c0624cebce2d0ac228fa0f897af59ca8134a
+#   inputs    sha256:fe759b82c3c6b4d422ae9e3ee8f9fdb7ecd69155fef56d83cfe7e976312f4690
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -153,11 +153,11 @@ check_removable() {
   ids="${ids:-none}"
   say "databases on ${target}: ${ids//$'\n'/ }"
   if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
-    say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
-    say 'host of the database, for ever where one is down.'
-    stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
-      "${ids//$'\n'/ }" \
-      "with all other hosts of these databases back, update them without ${target}; run this again"
+    say 'Before 0.7 there is no remove_host: an update waits for every host of the database, and a'
+    say 'forced removal for all of them but the removed one: for ever where another one is down.'
+    stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
+      'no database on it' "${ids//$'\n'/ }" \
+      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
   fi
 }
 

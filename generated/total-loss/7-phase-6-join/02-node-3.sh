@@ -13,7 +13,7 @@
 #             that it is gone; 6.2b Set the state of the old membership aside; 6.2c See that no
 #             stale member entry is in the way; 6.2c Start the service of node-3
 #   destroys  6.2e Join node-3 to the cluster
-#   inputs    sha256:699c2f431a16b31853427abac2591e5c4a45ddbfabda2e17cf96903ba6ae0f5c
+#   inputs    sha256:85412b29635c1da0517b818a56d5b7ca3d0f3355cbdd3c41f07c5ff02307dcc8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -189,15 +189,12 @@ place_service() {
   if [[ "${settled}" == 'yes' ]]; then
     return
   fi
-  if [[ -n "${swarm_after}" ]]; then
+  # A machine that has yet to enter the Swarm has no node id there.
+  if ((work > 0)) && [[ -n "${swarm_after}" || $# == 0 ]]; then
     cannot_know "which node id ${service} has to be placed on"
     return
   fi
   node=$(place_service_node "$@")
-  if [[ -z "${node}" ]] && ((work > 0)); then
-    cannot_know "which node id ${service} has to be placed on"
-    return
-  fi
   [[ -n "${node}" ]] || stop "${BUSY}" "no ready node of this Swarm is the machine of ${service}" \
     "a node with the address $*" 'none' 'let the machine enter the Swarm, then run the script again'
   text=$(timeout 20 docker service inspect --format \
@@ -935,7 +932,7 @@ image_side() {
 }
 
 # swarm_home REMOTE: right | other | unknown: whether this machine's Swarm is the one the recovery
-# host is in, by the node id in the recovery host's record, or by a manager's address if given.
+# host is in, by the node id in the recovery host's record; where that has none, by the address.
 swarm_home() {
   local node='' managers
   api GET "${RECOVERY_API}/v1/hosts"
@@ -945,12 +942,11 @@ swarm_home() {
   fi
   managers=$(timeout 30 docker info \
     --format '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
-  if [[ -n "${node}" && " ${managers} " == *" ${node} "* ]]; then
-    printf 'right\n'
+  # The address alone does not tell: a Swarm made anew has managers at the addresses of the old.
+  if [[ -n "${node}" ]]; then
+    if [[ " ${managers} " == *" ${node} "* ]]; then printf 'right\n'; else printf 'other\n'; fi
   elif [[ -n "$1" && " ${managers} " == *" $1 "* ]]; then
     printf 'right\n'
-  elif [[ -n "${node}" ]]; then
-    printf 'other\n'
   else
     printf 'unknown\n'
   fi
@@ -1013,8 +1009,8 @@ recovery_manager() {
   printf '%s:2377\n' "${address%:*}"
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

@@ -10,7 +10,7 @@
 #   guide     2.2
 #   changes   2.2 Scale the service to 0; 2.2 End the container and prove that it is gone; 2.2 Put
 #             the old etcd/ back, keep the restored one aside
-#   inputs    sha256:489e4c7721c92512b9c141d39429191c5053ead73e561b701dc09554636117df
+#   inputs    sha256:6a08eba361307ac7a6f77f5d8a5d4086e7f9c9115d4325a71af1c70aac1f1a4f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -297,8 +297,8 @@ undo_restore_differs() {
   if ((status == 0)); then printf 'same\n'; else printf 'differs\n'; fi
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

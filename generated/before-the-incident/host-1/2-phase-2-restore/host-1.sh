@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:9ab69a4e0908600688c3c99078e28d7781263b2e66b1372f3e86f68771e4acb3
+#   inputs    sha256:536d8ac814a6c4d0bb1d7efa12bcf32fa4ca9b45a81812d36747e478bb8fa691
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -167,15 +167,16 @@ check_recovery_host_pair() {
 }
 
 # check_recovery_host_ca: the join token in the snapshot begins with the CA's fingerprint, so it
-# tells whether snapshot and certificates belong to one cluster.
+# tells whether snapshot and certificates belong to one cluster. Without a CA in its etcd the Control
+# Plane makes a new one in silence, and no other host gets in again.
 check_recovery_host_ca() {
   local seen own
   own=$(openssl x509 -in "${CERTIFICATES}/ca.crt" -outform der | sha256sum)
   own="PGEDGE-${own%% *}"
   seen=$(grep -aoE 'PGEDGE-[0-9a-f]{64}' -- "${STATE}/snapshot.db") || true
   if [[ -z "${seen}" ]]; then
-    say 'WARNING: the snapshot holds no join token in plain text: it cannot be told whether it'
-    say '         belongs to these certificates'
+    stop "${MISMATCH}" 'the snapshot holds no CA of a Control Plane' "a join token ${own}-..." \
+      'none' 'choose another snapshot: this one is of another etcd, or damaged'
   elif [[ $'\n'"${seen}"$'\n' == *$'\n'"${own}"$'\n'* ]]; then
     say 'proved: the snapshot belongs to the CA of these certificates'
   else
@@ -266,7 +267,7 @@ restore_snapshot_bump() {
 # the certificates; or owner and group are the inventory's.
 # fix_ownership reference|USER:GROUP
 fix_ownership() {
-  local like="${STATE}/before/etcd" seen user group mode wrong
+  local like="${STATE}/before/etcd" seen user group bits wrong
   local -a owner=("$1") permissions=(0700)
   seen="${like}"
   if [[ ! -d "${like}" ]]; then
@@ -279,17 +280,17 @@ fix_ownership() {
   fi
   user="${1%%:*}"
   group="${1#*:}"
-  mode='700'
+  bits='700'
   if [[ "$1" == 'reference' ]]; then
     user=$(stat -c %u -- "${seen}")
     group=$(stat -c %g -- "${seen}")
-    mode=$(stat -c %a -- "${seen}")
+    bits=$(stat -c %a -- "${seen}")
     owner=("--reference=${like}")
     permissions=("--reference=${like}")
   fi
   if ((work > 0)); then
     # What root restores is root's and 0700.
-    if [[ "${user}:${group}:${mode}" =~ ^(0|root):(0|root):700$ ]]; then
+    if [[ "${user}:${group}:${bits}" =~ ^(0|root):(0|root):700$ ]]; then
       wrong=''
     elif [[ "${step}" == '2.4' ]]; then
       wrong='yes'
@@ -298,25 +299,25 @@ fix_ownership() {
       return
     fi
   else
-    wrong=$(fix_ownership_wrong "${user}" "${group}" "${mode}")
+    wrong=$(fix_ownership_wrong "${user}" "${group}" "${bits}")
   fi
   if [[ -z "${wrong}" ]]; then
-    already "${ETCD_DIR} is ${user}:${group}'s, mode ${mode}"
+    already "${ETCD_DIR} is ${user}:${group}'s, mode ${bits}"
   else
     mutate chown -R "${owner[@]}" -- "${ETCD_DIR}"
     mutate chmod "${permissions[@]}" -- "${ETCD_DIR}"
-    prove '' "${ETCD_DIR} is ${user}:${group}'s, mode ${mode}" 'look at the file that is named' \
-      fix_ownership_wrong "${user}" "${group}" "${mode}"
+    prove '' "${ETCD_DIR} is ${user}:${group}'s, mode ${bits}" 'look at the file that is named' \
+      fix_ownership_wrong "${user}" "${group}" "${bits}"
   fi
   fix_ownership_label "${like}"
 }
 
 # fix_ownership_wrong USER GROUP MODE: the first file that is not as it should be, or nothing.
 fix_ownership_wrong() {
-  local mode
-  mode=$(stat -c %a -- "${ETCD_DIR}")
-  if [[ "${mode}" != "$3" ]]; then
-    printf '%s\n' "${ETCD_DIR} has mode ${mode}"
+  local bits
+  bits=$(stat -c %a -- "${ETCD_DIR}")
+  if [[ "${bits}" != "$3" ]]; then
+    printf '%s\n' "${ETCD_DIR} has mode ${bits}"
     return
   fi
   find "${ETCD_DIR}" \( ! -user "$1" -o ! -group "$2" \) -print -quit
@@ -341,8 +342,8 @@ fix_ownership_label() {
   mutate chcon -R --reference="$1" -- "${ETCD_DIR}"
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

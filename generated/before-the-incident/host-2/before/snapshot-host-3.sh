@@ -8,7 +8,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:73e076934123c46a6396e9b1c022c325f2c8430af19696e3ac40aa40a308d76b
+#   inputs    sha256:ac436bcda8f727396c63eb0c671c71952c046341e00a59f9e772cd5046990a1d
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -110,8 +110,8 @@ save_snapshot() {
   fi
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done

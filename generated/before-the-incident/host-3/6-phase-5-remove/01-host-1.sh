@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-3.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-1 out of its databases; 5.2 Remove the record of host-1
-#   inputs    sha256:8c27e26d418f1da06eaedee6b70deb111dae49104c07bca2fc8c6d5c3bf5b6b7
+#   inputs    sha256:3cc40b137224f7e7492b3d4e1470843557dc413b33d7b81648eaf88587617957
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -153,11 +153,11 @@ check_removable() {
   ids="${ids:-none}"
   say "databases on ${target}: ${ids//$'\n'/ }"
   if [[ "${release}" == '0.6' && "${ids}" != 'none' ]]; then
-    say 'Before 0.7 there is no remove_host: an update, and a forced removal too, waits for every'
-    say 'host of the database, for ever where one is down.'
-    stop "${MISMATCH}" "Control Plane 0.6 cannot let go of ${target}" 'no database on it' \
-      "${ids//$'\n'/ }" \
-      "with all other hosts of these databases back, update them without ${target}; run this again"
+    say 'Before 0.7 there is no remove_host: an update waits for every host of the database, and a'
+    say 'forced removal for all of them but the removed one: for ever where another one is down.'
+    stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
+      'no database on it' "${ids//$'\n'/ }" \
+      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
   fi
 }
 

@@ -8,7 +8,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:7b551439e0340f59ddd1dd67a82853d47ee49c6b2f5f068e190e0a41ed39a01f
+#   inputs    sha256:8874a063ca479cd090b5201cf8841e69363d1be22be538da266f95216c8f9aa1
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -110,8 +110,8 @@ save_snapshot() {
   fi
 }
 
-# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and a
-# short election, for a single member has nobody to wait for.
+# The Control Plane's own limits, for the stock quota of 2 GiB would raise an alarm that stays; and
+# a short election, for a single member has nobody to wait for.
 readonly -a ETCD_LIMITS=(--quota-backend-bytes 8589934592 --max-txn-ops 2048
   --max-request-bytes 10485760 --heartbeat-interval 20 --election-timeout 200)
 settled=''     # yes | no: whether settle has found the step's work done
