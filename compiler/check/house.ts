@@ -322,10 +322,13 @@ function* joinedLines(
       at += 2;
       continue;
     }
-    if (context === 'brace') {
+    // Inside "${...}" an apostrophe quotes only after a dollar, as in $'\n'.
+    if (context === 'brace' && (two === "$'" || character === '"' || character === '}')) {
       if (character === '}') contexts.pop();
-      line += character;
-      at += 1;
+      if (character === '"') contexts.push('double');
+      if (two === "$'") contexts.push('single');
+      line += character === '$' ? ' ' : character;
+      at += two === "$'" ? 2 : 1;
       continue;
     }
     if (two === '${') {
@@ -341,7 +344,7 @@ function* joinedLines(
       at += 2;
       continue;
     }
-    if (context === 'double') {
+    if (context === 'double' || context === 'brace') {
       if (character === '"') contexts.pop();
       line += character === '"' ? character : blank(character);
       at += 1;

@@ -152,17 +152,18 @@ const turn = z.strictObject({
   next: z.array(line).min(1),
 });
 
-const phaseNumber = z.int().min(1).max(8);
-const phase = z.union([
-  z.strictObject({ number: phaseNumber, slug: word, title: line, turns: z.array(turn).min(1) }),
-  z.strictObject({
-    number: phaseNumber,
+// One object rather than a union of two: the place of a mistake inside is then told.
+const phase = z
+  .strictObject({
+    number: z.int().min(1).max(8),
     slug: word,
     title: line,
-    turns: z.array(turn).length(0),
-    because: line,
-  }),
-]);
+    turns: z.array(turn),
+    because: line.optional(),
+  })
+  .refine(({ turns, because }) => (turns.length === 0) === (because !== undefined), {
+    error: 'a phase has turns, or says why it has none',
+  });
 
 const host = z.strictObject({
   id,
