@@ -2,7 +2,7 @@
 # with all these hosts at once. Removed one by one, as the guide has it, two lost hosts of one
 # database wait for each other for ever, and no call gets out of it (measured).
 update_databases() {
-  local target="$1" host ids id release
+  local target="$1" host word ids id release
   local -a gone=()
   if [[ "${removal_needed}" == 'no' ]]; then
     already "${target} is removed"
@@ -14,9 +14,15 @@ update_databases() {
     already "no database is on ${target}"
     return
   fi
-  for host in "$@" "${!also[@]}"; do
-    if [[ " ${gone[*]} " != *" ${host} "* ]]; then
-      update_databases_check_host "${host}"
+  for host in "${target}" "${!also[@]}"; do
+    update_databases_check_host "${host}"
+    gone+=("${host}")
+  done
+  for host in "${@:2}"; do
+    word=$(away_word "${host}")
+    if [[ "${word}" != 'away' ]]; then
+      say "${host} is not away (${word}): it stays in its databases"
+    elif [[ " ${gone[*]} " != *" ${host} "* ]]; then
       gone+=("${host}")
     fi
   done
