@@ -16,7 +16,9 @@ update_databases() {
   fi
   for host in "${target}" "${!also[@]}"; do
     update_databases_check_host "${host}"
-    gone+=("${host}")
+    if [[ " ${gone[*]} " != *" ${host} "* ]]; then
+      gone+=("${host}")
+    fi
   done
   for host in "${@:2}"; do
     word=$(away_word "${host}")
