@@ -52,7 +52,7 @@ const engine = {
     Error: '',
   },
 };
-const bridge = { IPAM: { Config: [{ Gateway: '172.17.0.1' }] } };
+const bridge = { IPAM: { Config: [{ Subnet: '172.17.0.0/16', Gateway: '172.17.0.1' }] } };
 
 /** Ends every process of the story and removes its files. */
 export async function removeHosts(hosts: Hosts): Promise<void> {
@@ -86,6 +86,8 @@ export async function start(
       PGEDGE_DATA_DIR: dataOf(hosts, host),
       PGEDGE_PEER_ADDRESSES: '127.0.0.1',
       PGEDGE_IPV4_ADDRESS: '127.0.0.1',
+      // A machine's own name may be too short for the older generation, which wants three letters.
+      PGEDGE_HOSTNAME: host,
       PGEDGE_HTTP__PORT: String(port.api),
       PGEDGE_ETCD_SERVER__CLIENT_PORT: String(port.client),
       PGEDGE_ETCD_SERVER__PEER_PORT: String(port.peer),

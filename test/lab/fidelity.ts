@@ -159,7 +159,9 @@ function withAddresses(body: string, hosts: world.Hosts): string {
   );
 }
 
-const [binary, tools] = [await buildStandIn(), await buildTools()];
+// A real Control Plane, named with the story it can tell, shows that the test itself is right.
+const binary = process.env.PLAN_LAB_CONTROL_PLANE ?? (await buildStandIn());
+const tools = await buildTools();
 const wanted = process.argv.slice(2);
 const chosen = stories.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 // Below the range the kernel gives to clients; another run on this machine gets other ports.

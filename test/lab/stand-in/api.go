@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"os"
@@ -216,6 +217,11 @@ func readBody(request *http.Request, fields []string) (map[string]any, error) {
 	if fields == nil {
 		return nil, nil
 	}
+	// What curl -d sends unless told otherwise is refused.
+	if kind, _, err := mime.ParseMediaType(request.Header.Get("Content-Type")); err == nil &&
+		kind != "application/json" {
+		return nil, validationError{"unsupported_media_type", "unsupported media type " + kind}
+	}
 	raw, err := io.ReadAll(request.Body)
 	if err != nil {
 		return nil, err
@@ -263,7 +269,11 @@ func writeError(writer http.ResponseWriter, err error) {
 	case errors.Is(err, errUndeclared):
 		writeJSON(writer, http.StatusInternalServerError, goaBody("fault", err.Error(), true))
 	case errors.As(err, &malformed):
-		writeJSON(writer, http.StatusBadRequest, goaBody(malformed.name, malformed.message, false))
+		status := http.StatusBadRequest
+		if malformed.name == "unsupported_media_type" {
+			status = http.StatusUnsupportedMediaType
+		}
+		writeJSON(writer, status, goaBody(malformed.name, malformed.message, false))
 	default:
 		if !errors.As(err, &declared) {
 			declared = apiError{"server_error", err.Error()}

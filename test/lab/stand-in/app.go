@@ -104,10 +104,9 @@ func (a *app) shutdown(reason error) error {
 			problems = append(problems, err)
 		}
 		if a.node.client != nil && reason == nil {
-			key := "/scheduler/leaving/" + a.settings.hostID
-			problems = append(problems, put(context.Background(), a.node.client, key, time.Now()))
+			a.leave()
 		}
-		done <- errors.Join(append(problems, a.node.close())...)
+		done <- errors.Join(append(problems, a.node.stop())...)
 	}()
 	select {
 	case err := <-done:
@@ -115,5 +114,13 @@ func (a *app) shutdown(reason error) error {
 	case <-time.After(grace):
 		return errors.Join(reason, fmt.Errorf("graceful shutdown timed out after %.0f seconds",
 			grace.Seconds()))
+	}
+}
+
+// leave writes this host's farewell, again and again until etcd takes it.
+func (a *app) leave() {
+	key := "/scheduler/leaving/" + a.settings.hostID
+	for put(context.Background(), a.node.client, key, time.Now()) != nil {
+		time.Sleep(stepPause)
 	}
 }

@@ -16,6 +16,9 @@ import (
 
 const joinOptionsPath = "/v1/internal/cluster/join-options"
 
+// shortestName is the least length of a host name in the older generation's join.
+const shortestName = 3
+
 func (p *api) table() []route {
 	address := "server_urls"
 	joining := []string{"host_id", "addresses", "token", "embedded_etcd_enabled"}
@@ -133,9 +136,12 @@ func (p *api) joinOptions(e exchange) (answer, error) {
 	host.id, _ = e.body["host_id"].(string)
 	host.server, _ = e.body["embedded_etcd_enabled"].(bool)
 	if p.app.settings.older {
-		host.addresses = []string{
-			fmt.Sprint(e.body["hostname"]), fmt.Sprint(e.body["ipv4_address"]),
+		hostname := fmt.Sprint(e.body["hostname"])
+		if len(hostname) < shortestName {
+			return answer{}, validationError{"invalid_length", fmt.Sprintf("length of body.hostname "+
+				"must be greater or equal than %d but got value %q", shortestName, hostname)}
 		}
+		host.addresses = []string{hostname, fmt.Sprint(e.body["ipv4_address"])}
 	}
 	client := p.app.node.client
 	if _, err := get[storedHost](e.Context(), client, hostPrefix+host.id); err == nil {
@@ -235,7 +241,7 @@ func passOn(response *http.Response) error {
 		return fmt.Errorf("invalid response code %d", response.StatusCode)
 	}
 	if response.Header.Get("goa-error") == "" {
-		return validationError{body.Name, body.Message}
+		return errUndeclared
 	}
 	return apiError{body.Name, body.Message}
 }

@@ -44,8 +44,7 @@ func (p *api) database(e exchange) (answer, error) {
 
 // takeSpec reads the spec of a request, fills in versions, and has its hosts validate it.
 func (p *api) takeSpec(e exchange, id string, present spec) (spec, error) {
-	given, _ := e.body["spec"].(map[string]any)
-	wanted, err := parseSpec(given)
+	wanted, err := parseSpec(id, e.body)
 	if err != nil {
 		return nil, err
 	}
@@ -56,18 +55,13 @@ func (p *api) takeSpec(e exchange, id string, present spec) (spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkHosts(wanted.hosts(), hosts); err != nil {
-		return nil, invalidInput("failed to validate database spec: " + err.Error())
-	}
-	if len(wanted.hosts()) == 0 {
-		return nil, invalidInput("failed to validate database spec: unable to find greatest common " +
-			"default version among specified hosts: " +
-			"no common default versions found between the given hosts")
+	if err := checkHosts(wanted.allHosts(), hosts); err != nil {
+		return nil, err
 	}
 	for key, version := range map[string]string{
 		"postgres_version": p.app.postgresVersion(), "spock_version": spockVersion,
 	} {
-		if wanted[key] == nil {
+		if wanted[key] == "" {
 			wanted[key] = version
 		}
 	}
@@ -113,7 +107,7 @@ func (p *api) updateDatabase(e exchange) (answer, error) {
 		return answer{}, err
 	}
 	if err := checkChange(present.spec, wanted); err != nil {
-		return answer{}, invalidInput(err.Error())
+		return answer{}, err
 	}
 	if err := p.app.changeSpec(e.Context(), id, wanted); err != nil {
 		return answer{}, err
@@ -143,10 +137,11 @@ func (p *api) startChange(e exchange, id, kind string, gone []string) (answer, e
 func (p *api) startFlow(ctx context.Context, flow workflow) (storedTask, error) {
 	task := newTask(scopeDatabase, flow.Database, flow.Kind, "")
 	task.Workflow = newUUID()
-	if err := put(ctx, p.app.node.client, task.key(), task); err != nil {
+	key, err := p.app.keepTask(ctx, task)
+	if err != nil {
 		return task, err
 	}
-	flow.Task = task.key()
+	flow.Task = key
 	return task, p.app.submit(ctx, flow)
 }
 
@@ -170,7 +165,7 @@ func (p *api) deleteDatabase(e exchange) (answer, error) {
 }
 
 func (p *api) databaseTasks(e exchange) (answer, error) {
-	return p.taskList(e, taskPrefix(scopeDatabase, e.parameters["database"]))
+	return p.taskList(e, p.app.settings.taskPrefix(scopeDatabase, e.parameters["database"]))
 }
 
 func (p *api) databaseTask(e exchange) (answer, error) {
@@ -194,7 +189,7 @@ func (p *api) cancelTask(e exchange) (answer, error) {
 			"failed to cancel task: no workflow instances associated with task")
 	}
 	task.Status = taskCanceling
-	if err := put(e.Context(), p.app.node.client, task.key(), task); err != nil {
+	if _, err := p.app.keepTask(e.Context(), task); err != nil {
 		return answer{}, err
 	}
 	return ok(p.app.describeTask(task))

@@ -80,20 +80,22 @@ func (p *api) startRemoval(e exchange, id string, databases []database) (answer,
 	parent := ""
 	if !a.settings.older {
 		task := newTask(scopeHost, id, kindRemoveHost, "")
-		if err := put(ctx, a.node.client, task.key(), task); err != nil {
+		key, err := a.keepTask(ctx, task)
+		if err != nil {
 			return answer{}, err
 		}
-		flow.Task, parent, body["task"] = task.key(), task.TaskID, a.describeTask(task)
+		flow.Task, parent, body["task"] = key, task.TaskID, a.describeTask(task)
 	}
 	updates := []map[string]any{}
 	for _, one := range databases {
 		task := newTask(scopeDatabase, one.DatabaseID, kindUpdate, parent)
-		if err := put(ctx, a.node.client, task.key(), task); err != nil {
+		key, err := a.keepTask(ctx, task)
+		if err != nil {
 			return answer{}, err
 		}
 		updates = append(updates, a.describeTask(task))
 		flow.Updates = append(flow.Updates, workflow{
-			Kind: kindUpdate, Host: a.settings.hostID, Task: task.key(),
+			Kind: kindUpdate, Host: a.settings.hostID, Task: key,
 			Database: one.DatabaseID, RemoveHosts: []string{id},
 		})
 	}
@@ -105,7 +107,7 @@ func (p *api) startRemoval(e exchange, id string, databases []database) (answer,
 }
 
 func (p *api) hostTasks(e exchange) (answer, error) {
-	return p.taskList(e, taskPrefix(scopeHost, e.parameters["host"]))
+	return p.taskList(e, p.app.settings.taskPrefix(scopeHost, e.parameters["host"]))
 }
 
 func (p *api) hostTask(e exchange) (answer, error) {
@@ -115,23 +117,20 @@ func (p *api) hostTask(e exchange) (answer, error) {
 // tasks lists all tasks, of one scope, or of one entity.
 func (p *api) tasks(e exchange) (answer, error) {
 	scope, entity := e.URL.Query().Get("scope"), e.URL.Query().Get("entity_id")
-	switch {
-	case scope == "" && entity != "":
+	if scope == "" && entity != "" {
 		return answer{}, invalidInput("entity_id requires scope to be set")
-	case scope == "":
-		return p.taskList(e, "/tasks_v2/")
-	case entity == "":
-		return p.taskList(e, "/tasks_v2/"+scope+"/")
 	}
-	return p.taskList(e, taskPrefix(scope, entity))
+	return p.taskList(e, p.app.settings.taskPrefix(scope, entity))
 }
 
 func (p *api) taskList(e exchange, prefix string) (answer, error) {
-	tasks, err := getAll[storedTask](e.Context(), p.app.node.client, prefix, true)
+	records, err := getAll[taskRecord](e.Context(), p.app.node.client, prefix, true)
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(map[string]any{"tasks": each(tasks, p.app.describeTask)})
+	return ok(map[string]any{"tasks": each(records, func(one taskRecord) any {
+		return p.app.describeTask(one.Task)
+	})})
 }
 
 func (p *api) oneTask(e exchange, scope, entity string) (answer, error) {

@@ -41,7 +41,7 @@ func createCredentials(
 	ctx context.Context, client *clientv3.Client, authority *authority, host hostIdentity,
 ) (credentials, error) {
 	made := credentials{
-		username: hostUser(host.id), password: randomHex(16), ca: authority.certificatePEM(),
+		username: hostUser(host.id), password: newPassword(), ca: authority.certificatePEM(),
 	}
 	_, err := client.UserAdd(ctx, made.username, made.password)
 	if errors.Is(err, rpctypes.ErrUserAlreadyExist) {

@@ -61,11 +61,19 @@ func (i storedInstance) statusKey() string {
 
 // instanceStatus is what the instance's host last saw; older than 10 s it counts for nothing.
 type instanceStatus struct {
-	InstanceID string    `json:"instance_id"`
-	UpdatedAt  time.Time `json:"status_updated_at"`
-	Hostname   string    `json:"hostname"`
-	Addresses  []string  `json:"addresses"`
-	Port       int       `json:"port"`
+	UpdatedAt    time.Time `json:"status_updated_at"`
+	Hostname     string    `json:"hostname"`
+	Addresses    []string  `json:"addresses"`
+	Port         int       `json:"port"`
+	PatroniState string    `json:"patroni_state"`
+	Role         string    `json:"role"`
+}
+
+// instanceStatusRecord is what stands under a status's key.
+type instanceStatusRecord struct {
+	DatabaseID string         `json:"database_id"`
+	InstanceID string         `json:"instance_id"`
+	Status     instanceStatus `json:"status"`
 }
 
 // database is a database with its spec, instances and their statuses.
@@ -119,13 +127,13 @@ func (a *app) readDatabases(ctx context.Context) ([]database, error) {
 }
 
 func (a *app) readStatuses(ctx context.Context, prefix string) (map[string]instanceStatus, error) {
-	statuses, err := getAll[instanceStatus](ctx, a.node.client, prefix, false)
+	records, err := getAll[instanceStatusRecord](ctx, a.node.client, prefix, false)
 	if err != nil {
 		return nil, fmt.Errorf("failed to get stored instance statuses: %w", err)
 	}
 	byID := map[string]instanceStatus{}
-	for _, status := range statuses {
-		byID[status.InstanceID] = status
+	for _, record := range records {
+		byID[record.InstanceID] = record.Status
 	}
 	return byID, nil
 }
@@ -253,9 +261,13 @@ func (a *app) watchInstances(ctx context.Context) {
 }
 
 func (a *app) refreshInstance(ctx context.Context, instance storedInstance) error {
-	return put(ctx, a.node.client, instance.statusKey(), instanceStatus{
-		InstanceID: instance.InstanceID, UpdatedAt: time.Now(),
-		Hostname: a.settings.hostname, Addresses: a.settings.clientAddresses, Port: 5432,
+	return put(ctx, a.node.client, instance.statusKey(), instanceStatusRecord{
+		DatabaseID: instance.DatabaseID, InstanceID: instance.InstanceID,
+		Status: instanceStatus{
+			UpdatedAt: time.Now(), Hostname: a.settings.hostname,
+			Addresses: a.settings.clientAddresses, Port: 5432,
+			PatroniState: "running", Role: "primary",
+		},
 	})
 }
 
@@ -272,6 +284,9 @@ func (a *app) describeDatabase(found database, whole bool) map[string]any {
 		described["instances"] = each(found.instances, func(instance storedInstance) map[string]any {
 			return a.describeInstance(instance, found.statuses[instance.InstanceID], whole)
 		})
+	}
+	if tenant := found.spec["tenant_id"]; tenant != nil {
+		described["tenant_id"] = tenant
 	}
 	if whole {
 		described["spec"] = found.spec.public()
@@ -303,7 +318,7 @@ func (a *app) describeInstance(
 	}
 	described["status_updated_at"] = status.UpdatedAt.Format(time.RFC3339)
 	described["postgres"] = map[string]any{
-		"version": a.postgresVersion(), "patroni_state": "running", "role": "primary",
+		"version": a.postgresVersion(), "patroni_state": status.PatroniState, "role": status.Role,
 		"pending_restart": false, "patroni_paused": false,
 	}
 	described["spock"] = map[string]any{

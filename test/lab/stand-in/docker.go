@@ -102,18 +102,3 @@ func dockerHealth(info dockerInfo) component {
 		},
 	}
 }
-
-// readableBytes writes 25164230656 as 25GB: decimal units, one decimal below ten.
-func readableBytes(size uint64) string {
-	value := float64(size)
-	for _, unit := range []string{"B", "kB", "MB", "GB", "TB"} {
-		if value < 1000 {
-			if value < 10 && unit != "B" {
-				return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + unit
-			}
-			return fmt.Sprintf("%.0f%s", value, unit)
-		}
-		value /= 1000
-	}
-	return fmt.Sprintf("%.0fPB", value)
-}

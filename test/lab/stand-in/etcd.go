@@ -167,8 +167,16 @@ func (n *etcdNode) login(endpoints []string) (*clientv3.Client, error) {
 	return clientv3.New(options)
 }
 
-// close ends client and server. A client-mode host writes down the endpoints it knows first.
+// close ends client and server, which leaves the node as before its start.
 func (n *etcdNode) close() error {
+	err := n.stop()
+	n.client, n.server = nil, nil
+	return err
+}
+
+// stop ends client and server for good. A client-mode host writes down the endpoints it knows
+// first. What still runs may go on to use the closed client, and gets errors.
+func (n *etcdNode) stop() error {
 	var problems []error
 	if n.client != nil {
 		if n.mode == modeClient {
@@ -177,11 +185,9 @@ func (n *etcdNode) close() error {
 			cancel()
 		}
 		problems = append(problems, n.client.Close())
-		n.client = nil
 	}
 	if n.server != nil {
 		n.server.Close()
-		n.server = nil
 	}
 	return errors.Join(problems...)
 }

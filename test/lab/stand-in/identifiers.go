@@ -22,6 +22,9 @@ func randomBytes(count int) []byte {
 	return raw
 }
 
+// newPassword may begin with a dash and ends with an equals sign, as the real one's do.
+func newPassword() string { return base64.URLEncoding.EncodeToString(randomBytes(32)) }
+
 func randomHex(count int) string { return hex.EncodeToString(randomBytes(count)) }
 
 // newUUID is a random one (version 4), as cluster ids are.

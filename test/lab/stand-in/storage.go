@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -15,11 +14,18 @@ import (
 // errNotFound says that a key holds nothing.
 var errNotFound = errors.New("key not found")
 
-// encode turns a value into what the real program keeps under a key: gzipped JSON.
+// packedFrom is the size from which on values are kept gzipped.
+const packedFrom = 2048
+
+// encode turns a value into what the real program keeps under a key: JSON, gzipped if it is long.
 func encode(value any) (string, error) {
+	raw, err := json.Marshal(value)
+	if err != nil || len(raw) < packedFrom {
+		return string(raw), err
+	}
 	var buffer bytes.Buffer
 	writer := gzip.NewWriter(&buffer)
-	if err := json.NewEncoder(writer).Encode(value); err != nil {
+	if _, err := writer.Write(raw); err != nil {
 		return "", err
 	}
 	if err := writer.Close(); err != nil {
@@ -29,13 +35,12 @@ func encode(value any) (string, error) {
 }
 
 func decode(raw []byte, value any) error {
-	var reader io.Reader = bytes.NewReader(raw)
-	zipped, err := gzip.NewReader(reader)
-	if err == nil {
-		reader = zipped
-	} else if errors.Is(err, gzip.ErrHeader) {
-		reader = bytes.NewReader(raw)
-	} else {
+	// A gzip stream begins so, and JSON never does.
+	if !bytes.HasPrefix(raw, []byte{0x1f, 0x8b}) {
+		return json.Unmarshal(raw, value)
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
 		return err
 	}
 	return json.NewDecoder(reader).Decode(value)

@@ -35,9 +35,40 @@ type storedTask struct {
 	Error       string    `json:"error,omitempty"`
 }
 
-func taskPrefix(scope, entity string) string { return "/tasks_v2/" + scope + "/" + entity + "/" }
+// taskRecord is what stands under a task's key.
+type taskRecord struct {
+	Task storedTask `json:"task"`
+}
 
-func (t storedTask) key() string { return taskPrefix(t.Scope, t.EntityID) + t.TaskID }
+// taskPrefix is where the tasks of a scope (all of them if entity is empty) are kept; the older
+// generation has tasks of databases only.
+func (s *settings) taskPrefix(scope, entity string) string {
+	prefix := "/tasks_v2/"
+	if s.older {
+		prefix = "/tasks/"
+	} else if scope != "" {
+		prefix += scope + "/"
+	}
+	if entity == "" {
+		return prefix
+	}
+	return prefix + entity + "/"
+}
+
+func (a *app) taskKey(task storedTask) string {
+	return a.settings.taskPrefix(task.Scope, task.EntityID) + task.TaskID
+}
+
+// keepTask writes a task's record and returns its key.
+func (a *app) keepTask(ctx context.Context, task storedTask) (string, error) {
+	key := a.taskKey(task)
+	return key, put(ctx, a.node.client, key, taskRecord{task})
+}
+
+func (a *app) readTask(ctx context.Context, key string) (storedTask, error) {
+	record, err := get[taskRecord](ctx, a.node.client, key)
+	return record.Task, err
+}
 
 // newTask makes the record of a pending task.
 func newTask(scope, entity, kind, parent string) storedTask {
@@ -55,7 +86,7 @@ func newTask(scope, entity, kind, parent string) storedTask {
 
 // setTask moves a task on; a completed one stays as it is. Failure is told by cause.
 func (a *app) setTask(ctx context.Context, key, status string, cause error) error {
-	task, err := get[storedTask](ctx, a.node.client, key)
+	task, err := a.readTask(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -71,12 +102,13 @@ func (a *app) setTask(ctx context.Context, key, status string, cause error) erro
 	case taskCompleted, taskFailed, taskCanceled:
 		task.CompletedAt = time.Now()
 	}
-	return put(ctx, a.node.client, key, task)
+	_, err = a.keepTask(ctx, task)
+	return err
 }
 
 // getTask reads one task; errTaskNotFound if there is none of that id.
 func (a *app) getTask(ctx context.Context, scope, entity, id string) (storedTask, error) {
-	task, err := get[storedTask](ctx, a.node.client, taskPrefix(scope, entity)+id)
+	task, err := a.readTask(ctx, a.settings.taskPrefix(scope, entity)+id)
 	if errors.Is(err, errNotFound) {
 		return task, errTaskNotFound
 	}

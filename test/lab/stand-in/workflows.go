@@ -304,7 +304,7 @@ func (a *app) changeInstances(ctx context.Context, flow workflow) error {
 		if flow.Task == "" {
 			return false
 		}
-		task, err := get[storedTask](ctx, a.node.client, flow.Task)
+		task, err := a.readTask(ctx, flow.Task)
 		return err == nil && task.Status == taskCanceling
 	}
 	gone := func(hostID string) bool { return slices.Contains(flow.RemoveHosts, hostID) }
