@@ -33,6 +33,8 @@ export type Operator = {
   readonly cluster: Cluster;
   readonly bundle: Bundle;
   readonly runs: ScriptRun[];
+  /** Numbers transcripts, looks and second runs included. */
+  readonly transcripts: { count: number };
   /** Log-ins so far: a log-in is a change of machine. */
   readonly visits: string[];
 };
@@ -104,7 +106,7 @@ export async function sendOperator(
   label: string,
 ): Promise<Operator> {
   for (const host of cluster.hosts) await carry(bundle, host);
-  return { label, cluster, bundle, runs: [], visits: [] };
+  return { label, cluster, bundle, runs: [], transcripts: { count: 0 }, visits: [] };
 }
 
 /** Copies the bundle onto a machine's disk; a replaced machine needs it anew. */
@@ -141,7 +143,8 @@ export async function runScript(
 /** What each run said, for people: .cache/lab/runs holds the last lab's. */
 async function keepTranscript(operator: Operator, ran: ScriptRun): Promise<void> {
   await mkdir(transcripts, { recursive: true });
-  const number = String(operator.runs.length).padStart(2, '0');
+  operator.transcripts.count += 1;
+  const number = String(operator.transcripts.count).padStart(2, '0');
   const name = `${operator.label}-${number}-${ran.path.replaceAll('/', '.')}.txt`;
   const head = `${ran.path} ${ran.options.join(' ')}: status ${ran.status}, ${ran.seconds} s\n`;
   await writeFile(join(transcripts, name), head + ran.output);

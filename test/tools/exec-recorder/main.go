@@ -56,20 +56,22 @@ func main() {
 	}
 	// The caller waits for this line before it starts what is to be recorded.
 	fmt.Println("listening")
-	var ended atomic.Bool
+	// When to stop, in nanoseconds since the epoch; 0 while nobody has asked.
+	var last atomic.Int64
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
 		<-signals
-		ended.Store(true)
+		// What was queued before the signal is still read; on a busy computer the queue never empties.
+		last.Store(time.Now().Add(300 * time.Millisecond).UnixNano())
 	}()
 	out := bufio.NewWriterSize(file, 1<<20)
-	told, err := record(socket, out, &ended)
+	told, err := record(socket, out, &last)
 	if err != nil {
 		fail(err)
 	}
-	last, _ := json.Marshal(told)
-	fmt.Fprintln(out, string(last))
+	line, _ := json.Marshal(told)
+	fmt.Fprintln(out, string(line))
 	if err := out.Flush(); err != nil {
 		fail(err)
 	}
@@ -110,17 +112,17 @@ func listen() (int, error) {
 	return socket, syscall.Sendto(socket, message, 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK})
 }
 
-// record writes one line per program start until ended, then what is still queued.
-func record(socket int, out *bufio.Writer, ended *atomic.Bool) (tally, error) {
+// record writes one line per program start until the time is over.
+func record(socket int, out *bufio.Writer, last *atomic.Int64) (tally, error) {
 	var told tally
 	buffer := make([]byte, 1<<16)
 	for {
+		if end := last.Load(); end != 0 && time.Now().UnixNano() > end {
+			return told, nil
+		}
 		count, _, err := syscall.Recvfrom(socket, buffer, 0)
 		switch {
 		case errors.Is(err, syscall.EAGAIN):
-			if ended.Load() {
-				return told, nil
-			}
 			continue
 		case errors.Is(err, syscall.ENOBUFS):
 			told.Lost++
