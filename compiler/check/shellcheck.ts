@@ -2,8 +2,9 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Diagnostic, diagnostic, sortDiagnostics } from '../diagnostic.ts';
 
@@ -28,7 +29,7 @@ interface Command {
 const wrapperLimit = 60_000;
 
 /**
- * Lints the scripts at these paths of a directory, in one call for each processor: with the
+ * Lints the scripts at these paths of a directory, on every processor: with the
  * ShellCheck given, else the one on the PATH, else the one the npm wrapper has or can download.
  */
 export async function lint(
@@ -45,10 +46,56 @@ export async function lint(
       continue;
     }
     const linter = { found: true, from: tool.from, version } as const;
-    const shares = await Promise.all(share(paths).map((some) => findings(tool, directory, some)));
-    return { linter, findings: sortDiagnostics(shares.flat()) };
+    const { whole, heads } = await alike(directory, paths);
+    const room = await mkdtemp(join(tmpdir(), 'plan-lint-'));
+    try {
+      await Promise.all(heads.map(({ path, text }) => put(join(room, path), text)));
+      const shares = await Promise.all([
+        ...share(whole).map((some) => findings(tool, directory, some)),
+        ...share(heads.map(({ path }) => path)).map((some) => findings(tool, room, some)),
+      ]);
+      return { linter, findings: sortDiagnostics(shares.flat()) };
+    } finally {
+      await rm(room, { recursive: true, force: true });
+    }
   }
   return { linter: { found: false, because: reasons.join('; ') }, findings: [] };
+}
+
+/** Where what is specific to a script ends, and what is the same in all of its kind begins. */
+const border = '\n# --- steps';
+
+/**
+ * Scripts of one kind share everything below their head (header, values, main) to the byte. One of
+ * each kind is read whole, of the others the head: all that is theirs alone.
+ */
+async function alike(
+  directory: string,
+  paths: readonly string[],
+): Promise<{
+  readonly whole: readonly string[];
+  readonly heads: readonly { readonly path: string; readonly text: string }[];
+}> {
+  const bodies = new Set<string>();
+  const whole: string[] = [];
+  const heads: { path: string; text: string }[] = [];
+  for (const path of paths) {
+    const text = await readFile(join(directory, path), 'utf8');
+    const end = text.indexOf(border);
+    const body = end < 0 ? text : text.slice(end);
+    if (end < 0 || !bodies.has(body)) {
+      bodies.add(body);
+      whole.push(path);
+    } else {
+      heads.push({ path, text: text.slice(0, end + 1) });
+    }
+  }
+  return { whole, heads };
+}
+
+async function put(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
 }
 
 async function commands(given: string | null): Promise<readonly Command[]> {
