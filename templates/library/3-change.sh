@@ -22,7 +22,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/eu-1.sh, 3-phase-3-rewrite/eu-1.sh
 #   changes   4.1 Start the service of eu-1; 4.4 See that client host eu-worker-1 is connected
 #             again; 4.4 See that client host eu-worker-2 is connected again
-#   inputs    sha256:ddb92d0c78a6df194cb10e5be7c14d74838b48e4a2feca8abd1a6690dcbb8660
+#   inputs    sha256:d3a2622c4eaad8f05ec91fc682759ade460950690e640fb9f43ae72704777d9b
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -815,7 +815,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

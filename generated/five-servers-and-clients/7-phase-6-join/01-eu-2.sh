@@ -14,7 +14,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             eu-2
 #   destroys  6.1e Join eu-2 to the cluster
-#   inputs    sha256:1aa637c07b109139fb8fa34a2153c2b64ac98881d7b9ddd61c78b2e1504dcf77
+#   inputs    sha256:8012f5ed91fd1832c9d768abf9f7fcb3bbaaae465af2a94f571b60fad64caf07
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1682,7 +1682,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

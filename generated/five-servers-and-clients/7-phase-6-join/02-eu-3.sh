@@ -14,7 +14,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             eu-3
 #   destroys  6.1e Join eu-3 to the cluster
-#   inputs    sha256:0ba42843cae9ba6c66c03201a9af37df93da1047d1f8bb1a80e894bf797dc996
+#   inputs    sha256:52a0bbf5c4691634b50146c26a80d31c7e0a0b5610bf52a52d093a843be302d7
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1682,7 +1682,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -15,7 +15,7 @@
 #             membership aside; 6.2c See that no stale member entry is in the way; 6.2c Start the
 #             service of eu-4
 #   destroys  6.2e Join eu-4 to the cluster
-#   inputs    sha256:a61b2d5497bf3d9f6e415a75ad3dbae9940a34aa002967e55d9487ef46713735
+#   inputs    sha256:b7f398bd8d1aa6e3d9c9d669895ce3c4f47eb26b6024c2b2adcf86eeef6fa669
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1821,7 +1821,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

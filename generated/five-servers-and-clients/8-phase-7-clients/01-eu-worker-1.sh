@@ -10,7 +10,7 @@
 #   guide     7.1c 7.1e
 #   after     4-phase-4-start/eu-1.sh, 5-phase-6-reattach/02-eu-3.sh
 #   changes   7.1c Start client host eu-worker-1 and see that it connects
-#   inputs    sha256:32b9efed743c0031452f1c878a6f59fffd3169c9b40086ce7890eeba65d396a6
+#   inputs    sha256:dbf369b5b989cd3875deef1cd953b41cbffc778f2e83e397e781042f9f8d6250
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -673,7 +673,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

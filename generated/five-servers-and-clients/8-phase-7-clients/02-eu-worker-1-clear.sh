@@ -11,7 +11,7 @@
 #   after     6-phase-5-remove/05-eu-worker-1.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:93fa07a03a336952492cbde23ad7b2ffd45fa5c2296943d3b8e104bdfad852a2
+#   inputs    sha256:756097037d19cd828cec674af368c293687595b77bce13777aeb0de729195aca
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -970,7 +970,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -12,7 +12,7 @@
 #             6-phase-5-remove/05-eu-worker-1.sh, 8-phase-7-clients/02-eu-worker-1-clear.sh
 #   changes   7.1c Start the service of eu-worker-1
 #   destroys  7.1e Join eu-worker-1 to the cluster
-#   inputs    sha256:714f756abefce9d807dbfea08a654f419ef5133c3b3b0ee6dbbedabd104f0ce7
+#   inputs    sha256:3bf91f18074e1fd738d49c803e713269b455f531002f7d889ff72436fd7140d3
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -765,7 +765,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

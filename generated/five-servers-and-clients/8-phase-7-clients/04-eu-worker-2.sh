@@ -10,7 +10,7 @@
 #   guide     7.1c 7.1e
 #   after     4-phase-4-start/eu-1.sh, 5-phase-6-reattach/02-eu-3.sh
 #   changes   7.1c Start client host eu-worker-2 and see that it connects
-#   inputs    sha256:9f9c733b0ad9e3d05e5c4a0a3063cea8e1aeedb0213a5806e2fdcdc073d9877f
+#   inputs    sha256:0f72d639d4f4f349f177dae7d4b4a2330c7e6111409e86bfb6997d8527157231
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -673,7 +673,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -11,7 +11,7 @@
 #   after     6-phase-5-remove/06-eu-worker-2.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:253cae57596cda2109e20bfee72a9c870fb6964674e9ff128e8dd7e9a417cc74
+#   inputs    sha256:91f2e9bfeb19e9e1b223735b1d8a873fa281b8d5205761f554b19fc885252402
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -970,7 +970,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -12,7 +12,7 @@
 #             6-phase-5-remove/06-eu-worker-2.sh, 8-phase-7-clients/05-eu-worker-2-clear.sh
 #   changes   7.1c Start the service of eu-worker-2
 #   destroys  7.1e Join eu-worker-2 to the cluster
-#   inputs    sha256:192239c3154a3785eb8a3cf3a9690b4b6444ef4392dff3f3dfb6adeefdf1d6f3
+#   inputs    sha256:fe878a35f2fb4881cfbb91a0a0942b4dcd61fcfe20d3c98d1b34d6b0056b1f9d
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -765,7 +765,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

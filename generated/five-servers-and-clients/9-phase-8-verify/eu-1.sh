@@ -14,7 +14,7 @@
 #             been; 8.1 Restart eu-2 unless it has been; 8.1 Restart eu-3 unless it has been; 8.1
 #             Restart eu-4 unless it has been; 8.1 Restart eu-1 unless it has been; 8.4 Close the
 #             recovery
-#   inputs    sha256:a3a15c8456409dcbb8c6a202019af7c7553e1c63a58ac5c8dd4b04695ea52e1b
+#   inputs    sha256:3d7a45428004dd2ead89bafb9aad3e12ac402bed0a42085cef7af5102d1f8a8a
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -979,7 +979,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

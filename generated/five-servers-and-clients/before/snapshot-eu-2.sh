@@ -9,7 +9,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:798f01cf597c12313a3980c21495758992bca70cb89a7478c4d2fb8d78d7e940
+#   inputs    sha256:11c14eccae766730df8406767b4809c24f4b0e3657840414fc8e891d2e0ce781
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -631,7 +631,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

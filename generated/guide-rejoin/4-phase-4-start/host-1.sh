@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-1.sh, 3-phase-3-rewrite/host-1.sh
 #   changes   4.1 Start the service of host-1
-#   inputs    sha256:883c0ca355e07bea71baf0b917fbcfb9b8af8b610d315115f2d8ab864284e96f
+#   inputs    sha256:573bdc9661f51600e51575c38d980765e731abeb09333df72b0bfd3938f3f8a2
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -757,7 +757,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -13,7 +13,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             host-2
 #   destroys  6.1e Join host-2 to the cluster
-#   inputs    sha256:4e34cfabd20d351ad255ea5ad2bb0d85d6a8e5378c440f53a9b33b188b2c036e
+#   inputs    sha256:52b0896b1695873701ae8ca8dba2f68671d92ae7d0e990a1ecdc00b0484faaf8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1674,7 +1674,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -9,7 +9,7 @@
 #   guide     7.1c 7.1e
 #   after     4-phase-4-start/host-1.sh, 6-phase-6-join/01-host-2.sh
 #   changes   7.1c Start client host host-4 and see that it connects
-#   inputs    sha256:a58916eafd0a014e40565edc9ce3417784e3746971fc4f8dc9f631890a2f1f62
+#   inputs    sha256:fb72c3c876a4ba66fb51ed53241d9749474973640c70ee72a68e132fc483ebdc
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -665,7 +665,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

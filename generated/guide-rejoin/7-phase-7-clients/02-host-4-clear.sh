@@ -10,7 +10,7 @@
 #   after     5-phase-5-remove/03-host-4.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:8d383a027b59abfe6b011dd94b8e7a999cb4aac73b3c16dd93eec9b3525f6006
+#   inputs    sha256:68a75745b6cda0980bbd521ee15ce9d1dc12ecfffe6c2abd9bbcbcb698edb171
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -962,7 +962,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -11,7 +11,7 @@
 #             7-phase-7-clients/02-host-4-clear.sh
 #   changes   7.1c Start the service of host-4
 #   destroys  7.1e Join host-4 to the cluster
-#   inputs    sha256:73e4f7318cfbcb98baca21399d02495dd9ecde4a5909158501c336e943a60b64
+#   inputs    sha256:ff5e3cc9edcd694b140027c1149f7216b364679713c2b9a7ca7dd9b919fa4d9d
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -757,7 +757,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

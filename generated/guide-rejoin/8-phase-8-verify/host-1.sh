@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh, 6-phase-6-join/01-host-2.sh, 6-phase-6-join/02-host-3.sh,
 #             7-phase-7-clients/01-host-4.sh
 #   changes   8.1 Restart all hosts at once; 8.4 Close the recovery
-#   inputs    sha256:b8cb6dbff5b86732840a01b09ca1cc20c7632944d5ea4f698ecb82e0d31edad3
+#   inputs    sha256:422e9636e03a6bc96418a568a2bb9f075ba230995fdd7bc31683592268946504
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -910,7 +910,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/host-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:544cf6193b6cd24558cda3a7dd6fa9821741e208526a397290031dc3fcc25f6e
+#   inputs    sha256:6b2d300d2836b762204936cb523dc85ef281f76a92f312171cd15585e7c140ad
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -838,7 +838,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-1.sh, 3-phase-3-rewrite/host-1.sh
 #   changes   4.1 Start the service of host-1
-#   inputs    sha256:3fb852ee51e4f6da81e67ef756f9d08211101b7d6400b8deb3f9c96f8eaad6d7
+#   inputs    sha256:d19c5dcddb35f98ae577fb5d04efe44d90a48f81a4445bed0eb54af5af0f34ae
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -757,7 +757,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

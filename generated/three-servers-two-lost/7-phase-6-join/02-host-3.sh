@@ -13,7 +13,7 @@
 #             aside; 6.2c See that no stale member entry is in the way; 6.2c Start the service of
 #             host-3
 #   destroys  6.2e Join host-3 to the cluster
-#   inputs    sha256:53426058361030b7b15a1104e9e6407dfdca90ae04c01c8f79f6e3bfb0b506d1
+#   inputs    sha256:15383906b566c619a305c00d773c11404ad7fe67ea376bfd51b4d84adc4b8158
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1674,7 +1674,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

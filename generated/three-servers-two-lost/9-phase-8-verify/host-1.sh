@@ -11,7 +11,7 @@
 #             5-phase-6-reattach/02-host-3.sh
 #   changes   8.1 Restart host-2 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:c28404dd97cbf3a11822086770a58da11bb1a2651b2cd2fbf2a30001ee607db0
+#   inputs    sha256:170e06530e18419b0da58aaa164b78727e7ad281a05ab85b5fa0a3fd75b235fc
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -953,7 +953,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -11,7 +11,7 @@
 #             Place control-plane_node-1 on its node of this Swarm; 1.3 Scale all server services to
 #             0; 1.3 End the container and prove that it is gone; 1.1 Choose the snapshot, with its
 #             evidence
-#   inputs    sha256:a62b09966f556889aa0ecef3c0560d074b232dd0fa3dedce600b94394d9946dd
+#   inputs    sha256:44f73099ff378b9bb4394fd91cf7d3dfbf2bd3738ca4a258618fef7d0ca6b485
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1177,7 +1177,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

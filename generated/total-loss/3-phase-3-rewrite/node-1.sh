@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/node-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:3db67bdbec065e282cc12abfe3070189d758777e0408a6dbe2a1338c2eea96ca
+#   inputs    sha256:40437457935a34d05b46ab792b08a4b924b1858d0d6d842da108940ba6757fa9
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -838,7 +838,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

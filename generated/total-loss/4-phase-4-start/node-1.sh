@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/node-1.sh, 3-phase-3-rewrite/node-1.sh
 #   changes   4.1 Start the service of node-1
-#   inputs    sha256:0e1df58ba35136f2f4b90c20df556a50aaace1d5f93c271de197bb8257e7e5ea
+#   inputs    sha256:6d9c63f384a23a2e5bb7fe81248180c234567f8e4fe56a94913c0be16a2ede4e
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -757,7 +757,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

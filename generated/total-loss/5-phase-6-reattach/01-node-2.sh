@@ -13,7 +13,7 @@
 #             that it is gone; 6.1b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:de680b6712540f6adffdad899380c7af2a4c7abbbd138898f7340bd120978feb
+#   inputs    sha256:dff9c62a6636585d298929b0ea7ca8afca7552c9dedfad713ee8850ab8a57a03
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1682,7 +1682,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -14,7 +14,7 @@
 #             that it is gone; 6.2b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:5eaec1d1e3bc4a61cede788788a0f0fd4ea00b735dca35aab1d50721e3b64e4e
+#   inputs    sha256:17ce3d66f8354b1e6bfc047e17ade1f4bc7c95b801eb9c0824727350ab5145de
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1683,7 +1683,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

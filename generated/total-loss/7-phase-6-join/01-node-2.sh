@@ -13,7 +13,7 @@
 #             that it is gone; 6.1b Set the state of the old membership aside; 6.1c See that no
 #             stale member entry is in the way; 6.1c Start the service of node-2
 #   destroys  6.1e Join node-2 to the cluster
-#   inputs    sha256:eeefb905c2ae9de11bac487298cd8ec02fb9aadb934d44ec6b015ac278e57391
+#   inputs    sha256:fab70015e6afc55c3f20b288966c87650c7019c3b8c8ff68bc0ca1cecc0559e8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1736,7 +1736,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -13,7 +13,7 @@
 #             that it is gone; 6.2b Set the state of the old membership aside; 6.2c See that no
 #             stale member entry is in the way; 6.2c Start the service of node-3
 #   destroys  6.2e Join node-3 to the cluster
-#   inputs    sha256:85412b29635c1da0517b818a56d5b7ca3d0f3355cbdd3c41f07c5ff02307dcc8
+#   inputs    sha256:4a724e7e52fdc524fca218a487991ea154257a0e659a1fae03bed224b3b425f2
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1736,7 +1736,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh, 5-phase-6-reattach/01-node-2.sh
 #   changes   8.1 Restart node-2 unless it has been; 8.1 Restart node-3 unless it has been; 8.1
 #             Restart node-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:8aa7d2103304c68e961ef7cc82bc7d73fac48a0a400ac7f65092ad87a9e603cf
+#   inputs    sha256:eaf6e668a997139ce2739876fae9bd0fe7ce3c5c8c1207fa65916d096496330d
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -951,7 +951,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

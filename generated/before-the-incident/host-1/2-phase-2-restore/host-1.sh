@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:536d8ac814a6c4d0bb1d7efa12bcf32fa4ca9b45a81812d36747e478bb8fa691
+#   inputs    sha256:ea141ab854b63eb3c267baaa2b3c560fcea3398bcbc5dedf8cf1598df19c55f6
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -855,7 +855,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

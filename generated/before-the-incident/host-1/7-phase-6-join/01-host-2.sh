@@ -13,7 +13,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             host-2
 #   destroys  6.1e Join host-2 to the cluster
-#   inputs    sha256:3d3a8e112a1df0362c22b951de4eeecddf7d917ca70157c7b67ec0718677219f
+#   inputs    sha256:5c62e40a3d2326bd60437333e2d433daad28e16d22f2473d55b900b19111691c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1674,7 +1674,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

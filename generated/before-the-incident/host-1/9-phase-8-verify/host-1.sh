@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh, 5-phase-6-reattach/01-host-2.sh
 #   changes   8.1 Restart host-2 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:b1a65d7092e2990b4a2eb488128243a2064342d4a4de82a24aadfb1e7d76364b
+#   inputs    sha256:7c15c893cdf1c716e75baa410d80bd5486ccaf70a2d36baa776815f622001d14
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -950,7 +950,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

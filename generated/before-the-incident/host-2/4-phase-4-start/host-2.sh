@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-2.sh, 3-phase-3-rewrite/host-2.sh
 #   changes   4.1 Start the service of host-2
-#   inputs    sha256:d55c826d8b3d50ef510b9194746686b1c017658870ec0f790ef15dc19a7b2d20
+#   inputs    sha256:5147a2f229b3b0715ab930ae745e9079e63ba10929d5c992893ac507e1122a7a
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -757,7 +757,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.2b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:8ccebbfc5199de1f96c5ab5a41e5862cefc3f3eb33204605f044c2b71d8f1cf1
+#   inputs    sha256:5287ccaa41e3e4718e8787d32f188104e649304c994cfa4ced64194b1afb0569
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1620,7 +1620,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-2.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-3 out of its databases; 5.2 Remove the record of host-3
-#   inputs    sha256:7691b9d6c751c95fa11f8f6732efa5b4c890df4900ae886b483e9399f4c9f595
+#   inputs    sha256:85499f7ab3c12d57f77892233b845bcbaf786459849efe307891b34cfdc62acd
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -157,7 +157,7 @@ check_removable() {
     say 'forced removal for all of them but the removed one: for ever where another one is down.'
     stop "${MISMATCH}" "Control Plane 0.6 does not let go of ${target} safely" \
       'no database on it' "${ids//$'\n'/ }" \
-      "when every other host of these databases is back: DELETE /v1/hosts/${target}?force=true by hand"
+      "when all other hosts of them are back: DELETE /v1/hosts/${target}?force=true, by hand"
   fi
 }
 
@@ -196,7 +196,7 @@ save_specs() {
 # with all these hosts at once. Removed one by one, as the guide has it, two lost hosts of one
 # database wait for each other for ever, and no call gets out of it (measured).
 update_databases() {
-  local target="$1" host ids id release
+  local target="$1" host word ids id release
   local -a gone=()
   if [[ "${removal_needed}" == 'no' ]]; then
     already "${target} is removed"
@@ -208,9 +208,17 @@ update_databases() {
     already "no database is on ${target}"
     return
   fi
-  for host in "$@" "${!also[@]}"; do
+  for host in "${target}" "${!also[@]}"; do
+    update_databases_check_host "${host}"
     if [[ " ${gone[*]} " != *" ${host} "* ]]; then
-      update_databases_check_host "${host}"
+      gone+=("${host}")
+    fi
+  done
+  for host in "${@:2}"; do
+    word=$(away_word "${host}")
+    if [[ "${word}" != 'away' ]]; then
+      say "${host} is not away (${word}): it stays in its databases"
+    elif [[ " ${gone[*]} " != *" ${host} "* ]]; then
       gone+=("${host}")
     fi
   done
@@ -988,7 +996,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -13,7 +13,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             host-1
 #   destroys  6.1e Join host-1 to the cluster
-#   inputs    sha256:534df48c3feffb97fca292235ad83f36cddf2ede6b82698531eb1fd9e3dda7a7
+#   inputs    sha256:2710778263f46bd2672d148d2dfd6f48a77c1123b0cc790ffa5b15cc7b301c66
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1674,7 +1674,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

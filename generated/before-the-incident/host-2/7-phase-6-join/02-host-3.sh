@@ -13,7 +13,7 @@
 #             aside; 6.2c See that no stale member entry is in the way; 6.2c Start the service of
 #             host-3
 #   destroys  6.2e Join host-3 to the cluster
-#   inputs    sha256:8a340dd5099fb26bcdd5a4ee43ee2c1d48cbe03235d9508f6e152191c7dfce3a
+#   inputs    sha256:9e13c6bb5941fad7b2528236beb83fa7ff7bac1aa20f6282fbffb3bebf234698
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1674,7 +1674,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

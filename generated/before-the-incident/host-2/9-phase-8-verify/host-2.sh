@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-2.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-2 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:5e7dc7d214dd4b9c17b20b598e06aa5bdcddbbd473014b2c5b4a3d9ecc48b5c1
+#   inputs    sha256:09af0554df3fc725679ebb4158eeddba4033673d30850ec9d5d257869d0d7f2c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -950,7 +950,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

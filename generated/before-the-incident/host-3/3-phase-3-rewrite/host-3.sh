@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/host-3.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:eec61296b357e44257a3d0f17d2178cf6a567c7f14d960de6cb79ab89a384ec8
+#   inputs    sha256:99100d4c5bb1b7c31acacdab1cf1e2b429a4fb560e5ba84cb24a890133b85611
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -838,7 +838,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

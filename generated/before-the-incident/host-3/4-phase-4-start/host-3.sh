@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-3.sh, 3-phase-3-rewrite/host-3.sh
 #   changes   4.1 Start the service of host-3
-#   inputs    sha256:73b26183e720e1d646b35be4f28f5c7b829267b087c8c4d72ac48e20af64e9d7
+#   inputs    sha256:5aa508e895d222164271b4237342e38ff13590ef59a16e89453ad7a2bb45a305
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -757,7 +757,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -13,7 +13,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             host-1
 #   destroys  6.1e Join host-1 to the cluster
-#   inputs    sha256:e3df5cc27df1d7a1a427483b3fbbd26715c092487bc51801564d53f35834056a
+#   inputs    sha256:efc8cd1ce9d3c60110b1dac552735eb808377a2f2ce8e2189df812200f663ede
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1674,7 +1674,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

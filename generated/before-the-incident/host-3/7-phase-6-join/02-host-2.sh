@@ -13,7 +13,7 @@
 #             aside; 6.2c See that no stale member entry is in the way; 6.2c Start the service of
 #             host-2
 #   destroys  6.2e Join host-2 to the cluster
-#   inputs    sha256:6ac88b9653699129040dcd6d3249fb0798650216fc9ec3f06bdb0466c309c6ba
+#   inputs    sha256:b74363c0f21c3c46bb07fffdb611b5dea782e19db8c68f909c016bb56116a4a4
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1674,7 +1674,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-3.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-2 unless it has been; 8.1
 #             Restart host-3 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:51e0b8a0309751c487e27b497aa58149fa3b58059cf1637cdc04f435fd2c5d94
+#   inputs    sha256:457dcf68be958f4f8752c8d1828bd5a80f996724939d357ce7702e74df7289b6
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -950,7 +950,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;

@@ -8,7 +8,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     6.1b
 #   changes   6.1b Put the state that was set aside back
-#   inputs    sha256:c130f4989d0a9089a252bb602f1c3ccd386c262d7dfb64b6658a99593fa50044
+#   inputs    sha256:1a67aba6eefbc45ed6667abe03ac2b1420ec342290c69d2b9f104fc45e858cfe
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -763,7 +763,7 @@ shown_as() {
   fi
   case "$1" in
     docker_patiently) set -- docker "${@:2}" ;;
-    docker_kill) set -- docker kill "${@:2}" ;;
+    docker_kill) set -- docker kill -- "${@:2}" ;;
     launch_etcd) set -- etcd "${@:3}" ;;
     as_host) set -- "${@:2}" ;;
     as_kept) set -- "${@:3}" ;;
