@@ -66,8 +66,8 @@ check_recovery_host_pair() {
 }
 
 # check_recovery_host_ca: the join token in the snapshot begins with the CA's fingerprint, so it
-# tells whether snapshot and certificates belong to one cluster. Without a CA in its etcd the Control
-# Plane makes a new one in silence, and no other host gets in again.
+# tells whether snapshot and certificates belong to one cluster. Without a CA in its etcd the
+# Control Plane makes a new one in silence, and no other host gets in again.
 check_recovery_host_ca() {
   local seen own
   own=$(openssl x509 -in "${CERTIFICATES}/ca.crt" -outform der | sha256sum)
