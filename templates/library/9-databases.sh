@@ -14,7 +14,11 @@ wait_softly() {
     return
   fi
   settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
+  if [[ "${mode}" == 'look' && "|${want}|" != *"|${settled}|"* ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${settled}"
+    cannot_know 'what is to be done if that does not help'
     return
   fi
   while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
@@ -93,6 +97,17 @@ task_word() {
   else
     printf '%s\n' "${state}"
   fi
+}
+
+# machine_word SERVICE: down, where the node of its newest task is (Swarm calls such a task running
+# for ever), else up.
+machine_word() {
+  local text node status=0
+  text=$(newest_task "$1")
+  read -r _ node _ <<<"${text}"
+  text=$(timeout 20 docker node inspect --format '{{.Status.State}}' -- "${node}" 2>/dev/null) \
+    || status=$?
+  if ((status == 0)) && [[ "${text}" == 'down' ]]; then printf 'down\n'; else printf 'up\n'; fi
 }
 
 # started_at SERVICE: when its newest task was made, in epoch seconds; 0 if there is none.

@@ -17,6 +17,9 @@ refresh_client() {
   # A status is written every 15 s.
   wait_softly 20 'fresh|absent' "${target} shows a status of its own" \
     host_word "${target}" "${since}"
+  if ((work > 0)); then
+    return
+  fi
   if [[ "${settled}" == 'fresh' ]]; then
     already "${target} is healthy"
     return

@@ -1,7 +1,7 @@
 # Guide 7.1: the guide removes, clears and joins every client host anew. One whose credentials are
 # valid needs a start and nothing else; one that runs and is healthy is left alone.
 start_client() {
-  local target="$1" service="$2" url="$3" scale word since
+  local target="$1" service="$2" url="$3" scale word since limit="${DEADLINE_FRESH}"
   local again="its removal (phase 5), ...-${target}-clear.sh on ${target}, ...-${target}-join.sh"
   word=$(record_word "${target}")
   [[ "${word}" == 'present' ]] || stop "${MISMATCH}" \
@@ -25,7 +25,12 @@ start_client() {
     # What it wrote before this start proves nothing.
     since=$(date +%s)
   fi
-  wait_softly "${DEADLINE_FRESH}" 'fresh|uninitialised' "${target} is healthy" \
+  word=$(api_word "${url}/v1/version")
+  if [[ "${scale}" == 1 && "${word}" == 200 ]]; then
+    # It runs, and a status is written every 15 s.
+    limit=20
+  fi
+  wait_softly "${limit}" 'fresh|uninitialised' "${target} is healthy" \
     start_client_word "${target}" "${url}" "${since}"
   if [[ "${scale}" == 1 && "${settled}" == 'fresh' ]]; then
     already "${target} is healthy: left alone"
@@ -44,13 +49,16 @@ start_client() {
   if ((work > 0)) || [[ "${settled}" == 'fresh' ]]; then
     return
   fi
-  word=$(task_word "${service}" '')
+  word=$(machine_word "${service}")
+  if [[ "${word}" == 'up' ]]; then
+    word=$(task_word "${service}" '')
+  fi
   case "${settled}:${word}" in
     uninitialised:*)
       stop "${MISMATCH}" "${target} has no credentials: its data directory is empty" 'healthy' \
         "${settled}" "${again}"
       ;;
-    *:pending | *:assigned | *:none | *:unknown)
+    *:down | *:pending | *:assigned | *:none | *:unknown)
       stop "${BUSY}" "Swarm has not started ${service}" 'running' "${word}" \
         "see: docker node ls; bring the machine of ${target} back, then run this script again"
       ;;
