@@ -222,6 +222,26 @@ async function provesSilence(host: Host, baseline: Baseline): Promise<string> {
   return `${looked} files read`;
 }
 
+/**
+ * The loss that phase 1 stated before anything was changed is the loss measured now: what was
+ * acknowledged up to the stated revision is there, and what came after it is gone.
+ */
+export function proveLoss(operator: Operator, baseline: Baseline, expected: Expectation): Proof {
+  const phase = operator.runs.find((ran) => ran.path.startsWith('1-phase-1'));
+  const stated = phase?.output.split('\n').find((line) => / loss: /.test(line));
+  if (stated === undefined) throw new Error('phase 1 stated no loss');
+  const text = stated.slice(stated.indexOf('  ') + 2);
+  const revision = Number(/revision (\d+)/.exec(text)?.[1] ?? Number.NaN);
+  const lost = expected.lostKeys?.length ?? 0;
+  if (!(revision >= baseline.revision)) {
+    throw new Error(`keys written at ${baseline.revision} are there, but stated was: ${text}`);
+  }
+  if (lost > 0 !== /everything written after/.test(text)) {
+    throw new Error(`${lost} acknowledged keys are lost, but stated was: ${text}`);
+  }
+  return `stated beforehand: ${text.trim()}; measured: ${lost} acknowledged keys lost`;
+}
+
 /** Runs every script that has run once more: it must say done and change nothing. */
 export async function proveSecondRuns(operator: Operator): Promise<Proof> {
   const paths = [...new Set(operator.runs.map((ran) => ran.path))];

@@ -8,10 +8,11 @@ import { $ } from 'zx';
 import { buildTools } from '../tools/build.ts';
 import { controlPlane, realGeneration } from './image.ts';
 import { createNetwork } from './machines.ts';
+import { measure } from './measure.ts';
 import { meetRequirements } from './requirements.ts';
 import { type Computer, compareStock, type Residue, takeStock } from './residue.ts';
 import { scenarios } from './scenarios/all.ts';
-import type { Outcome, Scenario } from './stage.ts';
+import type { Outcome, Scenario, Stage } from './stage.ts';
 import { cleanUp, endProcesses, labDirectory, openState, type State } from './state.ts';
 
 const usage = `usage: npm run lab [-- [--list | --keep | --bench] [SCENARIO...]]
@@ -52,6 +53,7 @@ async function main(): Promise<number> {
   }
   const unknown = positionals.filter((name) => !scenarios.some((one) => one.name === name));
   if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}\n${usage}`);
+  if (values.bench) return benchLab();
   return runLab(chosen(positionals), values.keep);
 }
 
@@ -62,25 +64,44 @@ function chosen(names: readonly string[]): readonly Scenario[] {
   return names.length === 0 ? fitting : fitting.filter((one) => names.includes(one.name));
 }
 
-async function runLab(list: readonly Scenario[], keep: boolean): Promise<number> {
+/** The measurements for the README, repeated here and now. */
+async function benchLab(): Promise<number> {
+  const { state, tools } = await openLab();
+  try {
+    const stageOf = async (name: string): Promise<Stage> => ({
+      name,
+      network: await createNetwork(state, tools, false),
+      controlPlane: await controlPlane(realGeneration()),
+      note: (text) => console.log(`${name}  ${text}`),
+    });
+    const lines = await measure(stageOf, () => clearScenario(state));
+    console.log(`\n${lines.join('\n')}`);
+    return 0;
+  } finally {
+    await cleanUp(state);
+  }
+}
+
+/** Requirements, tools, compiler, and a claimed lab directory that signals clean up. */
+async function openLab(): Promise<{ readonly state: State; readonly tools: string }> {
   await meetRequirements();
   const tools = await buildTools();
   await buildCompiler();
   const state = await openState();
-  const before = await takeStock(labDirectory);
   // An interrupted lab is as clean as a finished one.
-  let interrupted = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      interrupted = true;
-      void cleanUp(state).finally(() => process.exit(130));
-    });
+    process.once(signal, () => void cleanUp(state).finally(() => process.exit(130)));
   }
+  return { state, tools };
+}
+
+async function runLab(list: readonly Scenario[], keep: boolean): Promise<number> {
+  const { state, tools } = await openLab();
+  const before = await takeStock(labDirectory);
   const rows: Row[] = [];
   for (const [index, scenario] of list.entries()) {
     const last = index === list.length - 1;
     rows.push(await runScenario(scenario, state, tools, keep && last));
-    if (interrupted) return 130;
     if (!(keep && last)) await clearScenario(state);
   }
   printTable(rows);

@@ -17,6 +17,7 @@ import {
 } from './cluster.ts';
 import {
   type Expectation,
+  proveLoss,
   proveNoSecretShown,
   proveRecovered,
   proveSecondRuns,
@@ -31,6 +32,7 @@ import {
   inventoryOf,
   logIns,
   type Operator,
+  type ScriptRun,
   type Story,
   sendOperator,
 } from './operator.ts';
@@ -53,6 +55,10 @@ export type Outcome = {
   readonly logIns: number;
   readonly scriptRuns: number;
   readonly proofs: readonly string[];
+  /** Seconds from the first script's start to the first accepted write, where one was seen. */
+  readonly firstWrite?: number;
+  /** Seconds from the first script's start to the end of phase 4: the API answers. */
+  readonly api?: number;
 };
 
 export type Scenario = {
@@ -212,12 +218,18 @@ export async function recover(
     const began = Date.now();
     const counted = await follow(how.story ?? {});
     const beats = await watch.stop();
-    stage.note(`recovered in ${counted.seconds.toFixed(1)} s; ${told(beats, began)}`);
+    const first = beats.find((beat) => beat.revision !== null && beat.at > began);
+    const firstWrite = ((first?.at ?? Number.NaN) - began) / 1000;
+    const phase4 = operator.runs.find((ran) => ran.path.startsWith('4-'));
+    const api = phase4 === undefined ? Number.NaN : secondsAfter(began, phase4);
+    const after = `writable after ${firstWrite.toFixed(1)} s, API after ${api.toFixed(1)} s`;
+    stage.note(`recovered in ${counted.seconds.toFixed(1)} s; ${after}`);
     const proofs = [...(await proveRecovered(operator, baseline, files, how.expected))];
+    proofs.push(proveLoss(operator, baseline, how.expected));
     proofs.push(proveRevisions(beats, baseline));
     proofs.push(await proveSecondRuns(operator));
     proofs.push(proveNoSecretShown(operator, baseline, await recorder.stop()));
-    return { ...counted, operator, proofs };
+    return { ...counted, operator, proofs, firstWrite, api };
   } finally {
     await watch.stop();
     await recorder.stop();
@@ -264,12 +276,8 @@ export function startPulse(host: Host): { readonly stop: () => Promise<readonly 
   return { stop };
 }
 
-function told(beats: readonly Beat[], began: number): string {
-  const first = beats.find((beat) => beat.revision !== null && beat.at > began);
-  return first === undefined
-    ? 'no write succeeded meanwhile'
-    : `first write accepted after ${((first.at - began) / 1000).toFixed(1)} s`;
-}
+const secondsAfter = (began: number, ran: ScriptRun): number =>
+  (ran.began - began) / 1000 + ran.seconds;
 
 /** A watcher never saw a revision go backwards, from before the loss until the end. */
 function proveRevisions(beats: readonly Beat[], baseline: Baseline): string {
