@@ -110,12 +110,13 @@ function bodyOf(kinds: readonly StepKind[], templates: Templates): Body {
   return body;
 }
 
-/** The parts of the library that define what the steps, or other such parts, call by name. */
+/** The parts of the library that define what the steps, or other such parts, call or read. */
 function partsFor(steps: readonly string[], { parts }: Templates): readonly string[] {
   const called = (texts: readonly string[], part: string) =>
-    [...part.matchAll(/^([a-z_0-9]+)\(\) [{(]/gmu)].some(([, name]) =>
-      texts.some((text) => new RegExp(`\\b${name}\\b`, 'u').test(text)),
-    );
+    [...part.matchAll(/^([a-z_0-9]+)(=|\(\) [{(])/gmu)].some(([, name, sign]) => {
+      const use = new RegExp(sign === '=' ? `\\$\\{${name}\\b` : `\\b${name}\\b`, 'u');
+      return texts.some((text) => use.test(text));
+    });
   let chosen = parts.filter((part) => called(steps, part));
   for (let before = -1; chosen.length !== before; ) {
     before = chosen.length;
