@@ -1,9 +1,10 @@
 # guide 6.1a: the guide clears a host without looking. Its record has to be gone (a join is refused
 # otherwise), and a host that could be reattached must not lose its databases by mistake.
 check_joinable() {
-  local removal="$1" reattach="$2" entry record age
+  local removal="$1" reattach="$2" entry record age complaint
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   entry=$(entry_word "${DATA_DIR}")
+  entry=$(let_finish "${entry}")
   record=$(record_word "${HOST}")
   case "${record}:${entry}" in
     present:voter)
@@ -19,6 +20,11 @@ check_joinable() {
       wait_until "${DEADLINE_JOIN}" present "the record of ${HOST} is there" record_word "${HOST}"
       way='done'
       return
+      ;;
+    absent:unreachable)
+      complaint=$(tail -n 1 -- "${scratch}/etcd.err")
+      stop "${BUSY}" "cannot reach etcd at ${RECOVERY_ENDPOINT}" 'an answer' "${complaint}" \
+        'mend the network between them; run it again'
       ;;
     absent:*) say "the record of ${HOST} is removed: it may join" ;;
     *)

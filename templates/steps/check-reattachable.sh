@@ -5,6 +5,7 @@ check_reattachable() {
   local removal="$1" join="$2" entry record age complaint
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   entry=$(entry_word "${DATA_DIR}")
+  entry=$(let_finish "${entry}")
   record=$(record_word "${HOST}")
   if [[ "${entry}" == 'voter' && "${record}" == 'present' ]]; then
     [[ -d "${ETCD_DIR}/member/wal" ]] \

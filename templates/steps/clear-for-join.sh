@@ -14,6 +14,10 @@ clear_for_join() {
   [[ "${record}" == 'absent' ]] \
     || stop "${MISMATCH}" "the record of ${HOST} is still there" 'removed by phase 5' "${record}" \
       "run the script of phase 5 that removes ${HOST}, on ${RECOVERY_HOST}, first"
+  spare_voter
+  if [[ "${way}" == 'done' ]]; then
+    return
+  fi
   for name in etcd certificates generated.config.json; do
     clear_away "${name}"
   done

@@ -2,18 +2,14 @@
 # host keeps all it was given; only etcd/ is set aside, and the configuration says client, with the
 # recovery host as endpoint: started as a server it then joins with its own credentials.
 clear_for_reattach() {
-  local word mode_bits owner was text
+  local mode_bits owner was text
   if [[ "${way}" == 'done' ]]; then
     already "${HOST} is a voter: nothing is cleared"
     return
   fi
-  if ((work == 0)); then
-    word=$(entry_word "${DATA_DIR}")
-    if [[ "${word}" == 'voter' && -d "${ETCD_DIR}/member/wal" ]]; then
-      way='done'
-      already "${HOST} became a voter meanwhile: nothing is cleared"
-      return
-    fi
+  spare_voter
+  if [[ "${way}" == 'done' ]]; then
+    return
   fi
   clear_away etcd
   keep_copy generated.config.json
