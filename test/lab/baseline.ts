@@ -132,7 +132,7 @@ export async function databasesOf(cluster: Cluster, asked: Host): Promise<string
 }
 
 /** Every plain file below a folder of a machine's disk; etcd's own scratch files are left out. */
-export async function filesBelow(folder: string): Promise<readonly FileMark[]> {
+async function filesBelow(folder: string): Promise<readonly FileMark[]> {
   const marks: FileMark[] = [];
   const walk = async (path: string): Promise<void> => {
     for (const entry of await readdir(path, { withFileTypes: true }).catch(() => [])) {

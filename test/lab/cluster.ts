@@ -1,6 +1,6 @@
 // Turns machines into a cluster: a real Swarm, one Control Plane service per host, known data.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ControlPlane } from './image.ts';
@@ -17,7 +17,7 @@ import {
   until,
 } from './machines.ts';
 
-export type Ports = {
+type Ports = {
   readonly api: number;
   readonly etcdClient: number;
   readonly etcdPeer: number;
@@ -120,7 +120,7 @@ async function importImage(cluster: Cluster, machine: Machine): Promise<void> {
 }
 
 /** Joins a machine to the Swarm that `manager` belongs to. */
-export async function enterSwarm(
+async function enterSwarm(
   manager: Machine,
   machine: Machine,
   role: 'manager' | 'worker',
@@ -132,7 +132,7 @@ export async function enterSwarm(
 }
 
 /** One service per host, bound to its node, as the product's own stack file makes them. */
-export async function createService(
+async function createService(
   cluster: Cluster,
   host: Host,
   manager: Machine,
@@ -152,7 +152,7 @@ export async function createService(
 }
 
 /** The product's own environment (control-plane-facts 7 and 8). */
-export function environmentOf(cluster: Cluster, host: Host): Readonly<Record<string, string>> {
+function environmentOf(cluster: Cluster, host: Host): Readonly<Record<string, string>> {
   const older = cluster.controlPlane.generation === '0.6';
   return {
     PGEDGE_HOST_ID: host.id,
@@ -257,7 +257,7 @@ async function waitUninitialised(cluster: Cluster, host: Host): Promise<void> {
 }
 
 /** Joins one more host, with the token passed through unchanged. */
-export async function joinHost(cluster: Cluster, member: Host, host: Host): Promise<void> {
+async function joinHost(cluster: Cluster, member: Host, host: Host): Promise<void> {
   const token = await mustAnswer(cluster, member, 'GET', '/v1/cluster/join-token', [200]);
   await mustAnswer(cluster, host, 'POST', '/v1/cluster/join', [204], token);
 }
@@ -297,7 +297,7 @@ export async function waitHealthy(
 }
 
 /** Text of a file on a machine's disk, also while it is off. */
-export function fileOn(host: Host, ...path: readonly string[]): Promise<string> {
+function fileOn(host: Host, ...path: readonly string[]): Promise<string> {
   return readFile(join(rootOf(host.machine), host.dataDirectory, ...path), 'utf8');
 }
 
@@ -401,13 +401,6 @@ export async function statusOf(
   const field = (name: string): string =>
     new RegExp(`"${name}" : (\\d+)`).exec(answer.stdout)?.[1] ?? '';
   return { clusterId: field('ClusterID'), revision: Number(field('Revision')) };
-}
-
-/** A digest of everything below a prefix, to compare what must not have changed. */
-export async function digestOfPrefix(host: Host, prefix: string): Promise<string> {
-  const answer = await etcdctl(host, ['get', '--prefix', prefix, '--write-out', 'simple']);
-  if (answer.status !== 0) throw new Error(`${host.id} cannot read: ${answer.stderr}`);
-  return createHash('sha256').update(answer.stdout).digest('hex');
 }
 
 async function runHere(argv: readonly string[]): Promise<void> {

@@ -232,13 +232,8 @@ export async function powerCut(machine: Machine): Promise<void> {
 }
 
 /** Unplugs the network cable; the machine runs on. */
-export async function partition(machine: Machine): Promise<void> {
+async function partition(machine: Machine): Promise<void> {
   await must(outside(machine.network, ['ip', 'link', 'set', portOf(machine), 'down']));
-}
-
-/** Plugs the cable back in. */
-export async function heal(machine: Machine): Promise<void> {
-  await must(outside(machine.network, ['ip', 'link', 'set', portOf(machine), 'up']));
 }
 
 /** Runs a command on a machine as root, in its home directory; never throws for its status. */

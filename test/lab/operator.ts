@@ -150,7 +150,7 @@ async function keepTranscript(operator: Operator, ran: ScriptRun): Promise<void>
   await writeFile(join(transcripts, name), head + ran.output);
 }
 
-export function turnOf(bundle: Bundle, path: string): Turn {
+function turnOf(bundle: Bundle, path: string): Turn {
   const turn = [...bundle.turns, ...bundle.plan.asides].find((one) => one.path === path);
   if (turn === undefined) throw new Error(`no script ${path} in this bundle`);
   return turn;
@@ -232,7 +232,7 @@ export async function act(
 }
 
 /** In phase 1 the operator vouches for each server host whose power is known to be off. */
-export function fencing(operator: Operator, turn: Turn): readonly string[] {
+function fencing(operator: Operator, turn: Turn): readonly string[] {
   const asks = turn.steps.filter((step) => step.kind === 'fence-host');
   const targets = asks.map((step) => (step.kind === 'fence-host' ? step.params.target : ''));
   const off = targets.filter((id) => hostOf(operator.cluster, id).machine.power.pid === null);

@@ -27,10 +27,10 @@ export async function startRecorder(
   tools: string,
 ): Promise<{ readonly stop: () => Promise<Recording> }> {
   const file = join(state.directory, 'execs.jsonl');
-  const command = [join(tools, 'exec-recorder'), file];
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  // Ends with this process, however that ends.
+  const tied = ['setpriv', '--pdeathsig', 'KILL', join(tools, 'exec-recorder'), file];
+  const [command = '', ...rest] = tied;
+  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   const begun = new Promise<void>((resolve, reject) => {
     child.stdout.once('data', () => resolve());

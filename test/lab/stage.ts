@@ -237,9 +237,7 @@ export async function recover(
 }
 
 /** What is on each host's disk now, before the first script. */
-export async function markFiles(
-  cluster: Cluster,
-): Promise<ReadonlyMap<string, readonly FileMark[]>> {
+async function markFiles(cluster: Cluster): Promise<ReadonlyMap<string, readonly FileMark[]>> {
   const files = new Map<string, readonly FileMark[]>();
   for (const host of cluster.hosts) files.set(host.id, await dataFiles(host));
   return files;
@@ -254,10 +252,10 @@ function narrated(stage: Stage, story: Story): Story {
 }
 
 /** One attempt to write: when, and the revision it got, or null. */
-export type Beat = { readonly at: number; readonly revision: number | null };
+type Beat = { readonly at: number; readonly revision: number | null };
 
 /** Writes about twice a second to the recovery host's etcd, as a database would. */
-export function startPulse(host: Host): { readonly stop: () => Promise<readonly Beat[]> } {
+function startPulse(host: Host): { readonly stop: () => Promise<readonly Beat[]> } {
   const beats: Beat[] = [];
   let running = true;
   const loop = (async () => {

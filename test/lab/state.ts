@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A process that this lab started; `started` (clock ticks since boot) tells a reused pid apart. */
-export type Recorded = { readonly pid: number; readonly started: string };
+type Recorded = { readonly pid: number; readonly started: string };
 
 /** What one run has made. Everything else it makes lies below `directory` or dies with a process. */
 export type State = {
@@ -66,7 +66,7 @@ export async function openState(directory: string = labDirectory): Promise<State
 }
 
 /** The state an earlier run left in a directory, or null. */
-export async function readState(directory: string = labDirectory): Promise<State | null> {
+async function readState(directory: string = labDirectory): Promise<State | null> {
   const text = await readFile(stateFile(directory), 'utf8').catch(() => null);
   return text === null ? null : (JSON.parse(text) as State);
 }
