@@ -249,8 +249,9 @@ export function readPlan(text: string, file: string): ReadPlan {
     const words = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     return refused('PLAN003', file, ...words);
   }
-  // The schema says what ir.ts says; tuples and template types are beyond what zod infers.
-  const plan = parsed.data as unknown as Plan;
+  // The schema says what ir.ts says; tuples and template types are beyond what zod infers. The value
+  // itself goes on, in the order of its keys, so that it is written again as it was read.
+  const plan = value as Plan;
   const known = new Set(plan.cluster.hosts.map(({ id }) => id));
   const turns = [...plan.phases.flatMap((each) => [...each.turns]), ...plan.asides];
   const strange = turns.find((each) => !known.has(each.host) || !known.has(each.subject));
