@@ -17,7 +17,10 @@ retire_node() {
   case "${count}" in
     0) already 'no node of the old machine is left' ;;
     1)
-      role=$(timeout 20 docker node inspect --format '{{.Spec.Role}}' -- "${old}")
+      # After the Swarm was made anew the old node still has the role of a manager, but is none of
+      # its members: demoting it then fails for ever, removing it works (measured).
+      role=$(timeout 20 docker node inspect \
+        --format '{{if .ManagerStatus}}manager{{else}}worker{{end}}' -- "${old}")
       holder=$(retire_node_holder "${old}")
       if [[ -n "${holder}" ]]; then
         say "left alone: node ${old} is Down, but ${holder} is placed on it"
