@@ -9,6 +9,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -19,7 +19,7 @@ suite_commands() {
   local command place
   local -a fakes=(docker curl etcd etcdctl etcdutl hostname getent id timeout df proc-net-tcp tick
     mv cp ln rm install chmod chown chcon touch)
-  local -a real=(awk bash cat cmp date diff du find flock grep head jq mktemp od openssl sed
+  local -a real=(awk base64 bash cat cmp date diff du find flock grep gzip head jq mktemp od openssl sed
     setpriv sha256sum sleep sort stat sync tail tr wc)
   for command in "${fakes[@]}"; do
     ln -s "${WORLD_TOP}/world/fake" "${WORLD_SUITE}/bin/${command}"

@@ -47,7 +47,11 @@ found_world() {
   jq -r '.cluster.hosts[] | [.id, .mode, (.ports | .api, .etcdClient, .etcdPeer | tostring),
     .service, .state // "null", .machineId // "none"] | join(" ")' "${plan}" >"${WORLD}/tmp/hosts"
   total=no
-  if [[ "$(jq -r '.cluster.hosts[] | select(.id == "'"${RECOVERY}"'") | .state' "${plan}")" == replaced ]]; then
+  if [[ -n "${WORLD_INTACT:-}" ]]; then
+    sed -i -E 's/ (alive|returning|replaced|gone|lost|null) ([^ ]*)$/ alive \2/' "${WORLD}/tmp/hosts"
+  fi
+  if [[ "$(jq -r '.cluster.hosts[] | select(.id == "'"${RECOVERY}"'") | .state' "${plan}")" == replaced \
+    && -z "${WORLD_INTACT:-}" ]]; then
     total=yes
   fi
   while read -r id mode api client peer service state machine; do
@@ -67,6 +71,7 @@ found_world() {
     put "users/old/host-${id}" "first-secret-of-${id}"
     found_host "${id}" "${mode}" "${state}" "${total}"
   done <"${WORLD}/tmp/hosts"
+  mapfile -t HOSTS < <(hosts)
   while read -r id mode _; do
     if [[ "${mode}" == server ]]; then add_member old "${id}"; fi
     make_service "${id}" 1
@@ -78,7 +83,7 @@ found_world() {
     mkdir -p "${STATE_DIR}/service" "${STATE_DIR}/node"
   fi
   found_files
-  found_database
+  if [[ "${WORLD_VARIANT:-}" != 'no database' ]]; then found_database; fi
 }
 
 service_of() {
@@ -186,11 +191,17 @@ found_files() {
   chmod 600 "${WORLD}"/root/*-token
 }
 
+# hex_bytes: a sum in hex on standard input, as bytes.
+hex_bytes() (
+  # shellcheck source=test/scripts/world/etcdctl.bash
+  source "${WORLD_HOME}/etcdctl.bash"
+  xxd_bytes
+)
+
 # saved_snapshot FILE REVISION: as etcdctl saves it, with its sum.
 saved_snapshot() {
   make_db "$1" old "$2"
-  # shellcheck source=test/scripts/world/etcdctl.bash
-  (source "${WORLD_HOME}/etcdctl.bash" && sha256sum <"$1" | xxd_bytes >"$1.sum")
+  sha256sum <"$1" | hex_bytes >"$1.sum"
   cat -- "$1.sum" >>"$1"
   rm -- "$1.sum"
 }
@@ -291,7 +302,7 @@ copy_of() {
   COPY="${to}"
   pinned=$(sed -nE "s/^.*'([0-9a-f]{64})'\$/\1/p;/^  finish/q" "${from}")
   if [[ -n "${pinned}" ]]; then
-    snapshot=$(jq -r '.recovery.snapshot.path' "${GENERATED}/${1%%/*}/plan.json" 2>/dev/null || true)
+    snapshot=$(jq -r '.recovery.snapshot.path' "${GENERATED}/${1%/*/*}/plan.json")
     sum=$(sha256sum <"${root}${snapshot}")
     sum="${sum%% *}"
   fi
@@ -358,6 +369,13 @@ options_for() {
   fi
 }
 
+scale_of() {
+  local scale
+  take SERVICE_NAME "host/$1/service"
+  take scale "service/${SERVICE_NAME}/scale"
+  printf '%s\n' "${scale}"
+}
+
 power_of() {
   local power
   take power "host/$1/power" off
@@ -411,11 +429,16 @@ ${output}"
   settle
 }
 
-# prepare_machine SCRIPT: its machine is on, and the options are at hand.
+# prepare_machine SCRIPT: its machine is on (of a client host brought back from the recovery host,
+# that one too), and the options are at hand.
 prepare_machine() {
   local host
   host=$(sed -n "s/^readonly HOST='\(.*\)'\$/\1/p" "${GENERATED}/${bundle}/$1")
   switch_on "${host}"
+  if [[ "$1" == *-phase-7-clients/* ]]; then
+    host=$(jq -r --arg path "$1" '.phases[].turns[] | select(.path == $path) | .subject' "${plan}")
+    switch_on "${host}"
+  fi
   options_for "${bundle}/$1"
 }
 
@@ -427,6 +450,48 @@ world_for() {
   play "${way[@]}"
   prepare_machine "$2"
 }
+
+# killed_at WHEN BUNDLE/SCRIPT [OPTION...]: run with --apply and killed there, as by a power cut.
+killed_at() {
+  printf '%s\n' "$1" >"${WORLD}/die"
+  run_script "$2" --apply "${@:3}"
+  rm -f -- "${WORLD}/die"
+  assert_ended 137
+  end_world
+  settle
+}
+
+# look_act_again BUNDLE/SCRIPT: a look changes nothing and tells what acting will run, unless a step
+# says that it cannot know; acting does what it says; a second run has nothing to do.
+look_act_again() {
+  local told look
+  fingerprint >"${WORLD}/tmp/before"
+  : >"${WORLD}/journal"
+  run_script "$1" "${OPTIONS_FOR[@]}"
+  [[ "${status}" == 0 ]] || assert_ended 3
+  assert_equal "$(changes)" ''
+  assert_unchanged "${WORLD}/tmp/before"
+  assert_sound
+  look="${output}"
+  told=$(said_to_run <<<"${output}")
+  if [[ "${status}" == 0 ]]; then assert_equal "${told}" ''; fi
+
+  run_script "$1" --apply "${OPTIONS_FOR[@]}"
+  assert_ended 0
+  assert_as_said
+  assert_sound
+  if [[ "${look}" != *'cannot know before step'* ]]; then
+    assert_equal "${told}" "$(said_to_run <<<"${output}")"
+  fi
+  settle
+
+  : >"${WORLD}/journal"
+  run_script "$1" --apply "${OPTIONS_FOR[@]}"
+  assert_ended 0
+  assert_equal "$(said_to_run <<<"${output}")" ''
+  assert_sound
+}
+
 
 # ---- what was done
 
@@ -461,6 +526,15 @@ fingerprint() {
     find disk -mindepth 1 -printf '%p|%y|%m|%u|%g|%l\n' | sort
     find disk -type f -print0 | sort -z | xargs -0 sha256sum
     find state -type f -print0 | sort -z | xargs -0 sha256sum
+  )
+}
+
+# data_tree HOST: what a host's data directory holds, without the plan's own folder.
+data_tree() {
+  (
+    cd "${WORLD}/disk/$1" || exit 1
+    find . -path '*/plan-recovery' -prune -o -mindepth 1 -printf '%p|%y|%m|%u|%g\n' | sort
+    find . -path '*/plan-recovery' -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
   )
 }
 
@@ -520,6 +594,36 @@ assert_ended() {
 assert_refuses() {
   assert_ended "$1"
   assert_output --partial "$2"
+}
+
+# assert_as_said: what a run of --apply has changed is what it said it runs, in that order, but for
+# what the library does by itself: its folders and log, and the files it writes through `put_file`.
+assert_as_said() {
+  local line said
+  local -a told=() external=()
+  mapfile -t told < <(said_to_run <<<"${output}")
+  for line in "${told[@]}"; do
+    case "${line}" in
+      put_file\ * | api\ * | *_post\ * | join_swarm\ * | sync\ * | end_etcd | hold_* | ask_fenced\ * | etcd\ *) ;;
+      *) external+=("${line}") ;;
+    esac
+  done
+  changes | grep -vE '^(curl|etcd) ' \
+    | grep -vE "^install -d -m 0700 -- .*/log'?\$|^touch -- .*\.log'?\$" >"${WORLD}/tmp/changes" || true
+  said=$(printf '%s\n' "${told[@]}" | sed -n 's/^put_file //p')
+  while IFS= read -r line; do
+    if [[ "${line}" == "${external[0]:-}" ]]; then
+      external=("${external[@]:1}")
+    elif [[ "${line}" =~ ^(chmod|mv)\ .*\.partial && -n "${said}" ]]; then
+      :
+    else
+      printf 'done:      %s\nsaid next: %s\n' "${line}" "${external[0]:-nothing}" \
+        | batslib_decorate 'not what was said' | fail
+    fi
+  done <"${WORLD}/tmp/changes"
+  if ((${#external[@]} > 0)); then
+    printf '%s\n' "${external[@]}" | batslib_decorate 'said and not done' | fail
+  fi
 }
 
 # assert_sound: laws of the world nothing may break, and no secret told to anyone.

@@ -274,7 +274,7 @@ curl_databases() {
 # database_now ID: an instance whose host does not write its status reads as unknown.
 database_now() {
   local host cp serving='' now
-  for host in $(hosts); do
+  for host in "${HOSTS[@]}"; do
     take cp "host/${host}/cp" off
     if [[ "${cp}" == serving || "${cp}" == intact ]]; then serving="${serving} ${host}"; fi
   done
@@ -306,7 +306,7 @@ curl_update() {
     pair="${pair//&/ }"
     gone="${pair//remove_host=/}"
   fi
-  for host in $(hosts); do
+  for host in "${HOSTS[@]}"; do
     take cp "host/${host}/cp" off
     if [[ "${cp}" == serving ]]; then up="${up} ${host}"; fi
   done

@@ -73,7 +73,7 @@ docker_needs_manager() {
 }
 
 docker_info() {
-  local node host address other
+  local node host address other role
   take node "host/${WORLD_HOST}/node"
   case "$1" in
     '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}')
@@ -87,13 +87,21 @@ docker_info() {
     '{{.Swarm.NodeID}}') printf '%s\n' "${node}" ;;
     '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}' | \
       '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
-      for host in $(hosts); do
+      for host in "${HOSTS[@]}"; do
         take other "host/${host}/swarm-id"
         take node "host/${host}/node"
+        # What a machine knows of managers of the Swarm it is in; of one that has a new leader, those
+        # that it has made managers again.
+        role=manager
+        if [[ "${SWARM_ID}" == "${CURRENT_SWARM}" ]]; then take role "node/${node:-none}/role"; fi
         take address "host/${host}/mode"
-        # What a machine knows of managers of the Swarm it is in.
-        if [[ "${other}" != "${SWARM_ID}" || -z "${SWARM_ID}" || "${address}" != server ]]; then
+        if [[ "${other}" != "${SWARM_ID}" || -z "${SWARM_ID}" || "${address}" != server \
+          || "${role}" != manager ]]; then
           continue
+        fi
+        take other "host/${host}/swarm"
+        if [[ "${other}" != manager && "${other}" != leaderless ]]; then
+          continue # measured: after a revival only the revived one is left
         fi
         take address "host/${host}/addresses"
         if [[ "$1" == *NodeID* ]]; then
@@ -137,15 +145,19 @@ docker_swarm_init() {
       return 1
     fi
     put "host/${WORLD_HOST}/swarm" manager
-    for host in $(hosts); do
+    for host in "${HOSTS[@]}"; do
       take node "host/${host}/node"
       if [[ "${host}" != "${WORLD_HOST}" && -d "${STATE_DIR}/node/${node:-none}" ]]; then
         put "node/${node}/status" down
+        put "node/${node}/role" worker
         take scale "host/${host}/swarm"
         if [[ "${scale}" == leaderless ]]; then # a survivor: a worker, and a manager again
           put "host/${host}/swarm" pending
-          put "host/${host}/swarm-next" 'worker manager'
-          event 2 swarm "${host}"
+          take scale "host/${host}/power" off
+          if [[ "${scale}" == on ]]; then
+            put "host/${host}/swarm-next" 'worker manager'
+            event 2 swarm "${host}"
+          fi
         fi
       fi
     done
@@ -219,7 +231,7 @@ docker_node_inspect() {
   take address "node/$6/address"
   take role "node/$6/role"
   case "$4" in
-    '{{.Spec.Role}}') printf '%s\n' "${role}" ;;
+    '{{if .ManagerStatus}}manager{{else}}worker{{end}}') printf '%s\n' "${role}" ;;
     '{{.Status.State}} {{.Status.Addr}}') printf '%s %s\n' "${status}" "${address}" ;;
     '{{.Status.State}}|{{.Description.Hostname}}|{{.Status.Addr}}')
       printf '%s|%s|%s\n' "${status}" "${hostname}" "${address}"
@@ -412,7 +424,7 @@ docker_stack_deploy() {
     name="${stack}_${BASH_REMATCH[1]}"
     scale="${BASH_REMATCH[2]}"
     if [[ -d "${STATE_DIR}/service/${name}" ]]; then continue; fi
-    for host in $(hosts); do
+    for host in "${HOSTS[@]}"; do
       take line "host/${host}/service"
       if [[ "${line}" == "${name}" ]]; then make_service "${host}" "${scale}"; fi
     done

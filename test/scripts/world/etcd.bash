@@ -8,6 +8,7 @@ is_mutation() {
 
 act() {
   local release directory='' urls='' metrics='' force=no token=simple count file url wal
+  local -a places=()
   take release version-etcd 3.6.8
   if [[ "$1" == '--version' ]]; then
     printf 'etcd Version: %s\nGit SHA: Not provided\nGo Version: go1.24\n' "${release}"
@@ -52,9 +53,10 @@ act() {
   fi
   printf '{"level":"info","msg":"ready to serve client requests"}\n'
   file="${WORLD}/processes/$$"
+  IFS=, read -ra places <<<"${urls}"
   {
     printf 'directory=%s\nforce=%s\n' "${directory}" "${force}"
-    for url in ${urls//,/ }; do
+    for url in "${places[@]}"; do
       printf 'listen=%s\n' "${url}"
     done
     if [[ -n "${metrics}" ]]; then printf 'metrics=%s\n' "${metrics}"; fi

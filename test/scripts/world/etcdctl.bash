@@ -96,10 +96,32 @@ act() {
     'alarm list') take host alarms && printf '%s' "${host:+${host}$'\n'}" ;;
     'get plan-recovery') ;;
     'get /database_specs/'*)
-      [[ "${only}" == yes ]] || broken "get ${words[1]} with its key"
-      if [[ -e "${STATE_DIR}/spec/${words[1]##*/}" ]]; then cat -- "${STATE_DIR}/spec/${words[1]##*/}"; fi
+      etcdctl_spec "${words[1]##*/}" "${format}" "${only}"
       ;;
     *) broken "${words[*]}" ;;
+  esac
+}
+
+# etcdctl_spec ID FORMAT VALUE_ONLY: the spec with its secrets, as the Control Plane keeps it; where
+# the state says so, zipped.
+etcdctl_spec() {
+  local file="${STATE_DIR}/spec/$1" value zipped
+  if [[ ! -e "${file}" ]]; then
+    if [[ "$2" == json ]]; then printf '{"header":{"revision":4321}}\n'; fi
+    return
+  fi
+  take zipped zipped no
+  case "$2:$3" in
+    json:no)
+      if [[ "${zipped}" == yes ]]; then
+        value=$(gzip -nc <"${file}" | base64 -w 0)
+      else
+        value=$(base64 -w 0 <"${file}")
+      fi
+      printf '{"header":{"revision":4321},"kvs":[{"key":"eA==","value":"%s"}],"count":1}\n' "${value}"
+      ;;
+    simple:yes) cat -- "${file}" ;;
+    *) broken "get a spec with -w $2" ;;
   esac
 }
 

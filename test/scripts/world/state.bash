@@ -2,6 +2,8 @@
 # The world's memory and laws: hosts, services, members, records, and what happens when a Control
 # Plane starts or stops. Everything is small files below WORLD/state, so a checksum is a verdict.
 STATE_DIR="${WORLD}/state"
+HOSTS=("${STATE_DIR}"/host/*)
+HOSTS=("${HOSTS[@]##*/}")
 
 # take VARIABLE FILE [DEFAULT]: the first line of a file of the state.
 take() {
@@ -42,8 +44,9 @@ call() {
   fi
   printf '%s\0' "${mark}" "${WORLD_HOST}" "${name}" "$@" $'\x1e' >>"${WORLD}/journal"
   if [[ "${mark}" == 'M' && -e "${WORLD}/die" ]]; then
-    read -r action times <"${WORLD}/die"
-    if [[ "${action}" == 'before' && "${times}" == "${number}" ]]; then die; fi
+    IFS= read -r pattern <"${WORLD}/die"
+    # shellcheck disable=SC2053 # a pattern on purpose
+    if [[ "${pattern}" == "before ${number}" || "at ${name} $*" == ${pattern} ]]; then die; fi
   fi
   for file in "${WORLD}"/faults/*; do
     { IFS= read -r pattern && IFS= read -r action && IFS= read -r rest && IFS= read -r times; } \
@@ -77,11 +80,12 @@ call() {
   finish_call "$?" "${mark}" "${number}"
 }
 
+# finish_call STATUS MARK NUMBER: WORLD/die says `before K`, `after K` or `at PATTERN`.
 finish_call() {
-  local action times
+  local when
   if [[ "$2" == 'M' && -e "${WORLD}/die" ]]; then
-    read -r action times <"${WORLD}/die"
-    if [[ "${action}" == 'after' && "${times}" == "$3" ]]; then die; fi
+    IFS= read -r when <"${WORLD}/die"
+    if [[ "${when}" == "after $3" ]]; then die; fi
   fi
   exit "$1"
 }
@@ -152,11 +156,8 @@ happen() {
 # ---- hosts
 
 hosts() {
-  local dir
-  for dir in "${STATE_DIR}"/host/*/; do
-    dir="${dir%/}"
-    printf '%s\n' "${dir##*/}"
-  done
+  local -a names=("${STATE_DIR}"/host/*)
+  printf '%s\n' "${names[@]##*/}"
 }
 
 # data_of HOST: its data directory on this machine, into DATA.
@@ -169,7 +170,7 @@ data_of() {
 host_at() {
   local host address port kind
   AT='' KIND=''
-  for host in $(hosts); do
+  for host in "${HOSTS[@]}"; do
     while IFS= read -r address; do
       if [[ "${address}" == "$1" ]]; then AT="${host}"; fi
     done <"${STATE_DIR}/host/${host}/addresses"
@@ -399,7 +400,7 @@ service_env() {
 
 # cp_starts HOST: the process begins, and what it makes of the disk it finds.
 cp_starts() {
-  local host="$1" mode service generation current kept password wal record saved other cp lines
+  local host="$1" mode service generation current kept password wal record saved other cp lines number
   take mode "host/${host}/mode"
   take service "host/${host}/service"
   take generation generation
@@ -429,7 +430,7 @@ cp_starts() {
     kept="${FIELD_TEXT}"
     if [[ "${kept}" == old ]]; then
       cp='stuck'
-      for other in $(hosts); do
+      for other in "${HOSTS[@]}"; do
         take lines "host/${other}/old-runs" no
         if [[ "${other}" != "${host}" && "${lines}" == yes && -n "${current}" ]]; then
           violation "split brain: ${host} and ${other} both run with their old data"
@@ -450,6 +451,12 @@ cp_starts() {
     other=$(awk -F '|' '$6 == "true"' "${STATE_DIR}/members/${current}" 2>/dev/null)
     if [[ "${FIELD_TEXT}" != "${password}" || -z "${record}" ]]; then
       cp='stuck' # authentication failed, restart loop, nothing changed
+    elif [[ -e "${STATE_DIR}/host/${host}/join-fails" ]]; then
+      take number "host/${host}/join-fails"
+      if ((number > 1)); then put "host/${host}/join-fails" "$((number - 1))"; fi
+      ((number > 1)) || rm -f -- "${STATE_DIR}/host/${host}/join-fails"
+      give_config "${host}" server "${password}"
+      cp='uninitialised'
     else
       give_config "${host}" server "${password}"
       if [[ -n "${lines}" || -n "${other}" ]]; then
@@ -507,7 +514,7 @@ service_of_host() {
 host_of_node() {
   local host node
   NODE_HOST=''
-  for host in $(hosts); do
+  for host in "${HOSTS[@]}"; do
     take node "host/${host}/node"
     if [[ -n "$1" && "${node}" == "$1" ]]; then NODE_HOST="${host}"; fi
   done
@@ -612,7 +619,12 @@ node_follows() {
       if [[ "${scale}" == 1 && "${state}" != running && "${state}" != preparing ]]; then
         task_made "${SERVICE_NAME}"
       fi
-      if [[ "${scale}" == 0 ]]; then put "service/${SERVICE_NAME}/task-state" shutdown; fi
+      if [[ "${scale}" == 0 ]]; then
+        put "service/${SERVICE_NAME}/task-state" shutdown
+        take state "host/$1/container"
+        # A survivor hears only now that its service is to stop.
+        if [[ -n "${state}" ]]; then event 2 container-gone "$1"; fi
+      fi
       ;;
     *) ;;
   esac

@@ -1,0 +1,794 @@
+#!/usr/bin/env bats
+# What a script must refuse, with its status, its sentence, and the world as it was.
+load world
+
+three='three-servers-two-lost'
+data='data/pgedge/control-plane'
+
+teardown() {
+  end_world
+}
+
+# refused STATUS SENTENCE BUNDLE/SCRIPT: looked at and acted on, and no change either way but for
+# the script's own log.
+refused() {
+  data_tree "$(host_of "$3")" >"${WORLD}/tmp/tree"
+  : >"${WORLD}/journal"
+  run_script "$3" "${OPTIONS_FOR[@]}"
+  assert_refuses "$1" "$2"
+  assert_equal "$(changes)" ''
+  refused_acting "$@"
+}
+
+# refused_acting: as refused, for what only --apply finds.
+refused_acting() {
+  data_tree "$(host_of "$3")" >"${WORLD}/tmp/tree"
+  : >"${WORLD}/journal"
+  run_script "$3" --apply "${OPTIONS_FOR[@]}"
+  assert_refuses "$1" "$2"
+  data_tree "$(host_of "$3")" | diff "${WORLD}/tmp/tree" -
+  assert_equal "$(changes | grep -vE '^(install -d -m 0700 -- .*/log|touch -- .*\.log)$')" ''
+  assert_sound
+}
+
+host_of() {
+  sed -n "s/^readonly HOST='\(.*\)'\$/\1/p;/^main()/q" "${GENERATED}/$1"
+}
+
+# state_of SCRIPT_HOST: the plan's folder on a host of the three-server bundle.
+state_of() {
+  printf '%s\n' "${WORLD}/disk/$1/${data}/plan-recovery/acme-host-1-1"
+}
+
+# ---- before anything: options, machine, user, lock, tools
+
+@test "an unknown option and a missing value: 64" {
+  build_world "${three}"
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --force
+  assert_refuses 64 'unknown argument: --force'
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --incident
+  assert_refuses 64 '--incident needs a value'
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --incident none
+  assert_refuses 64 'the incident is not a number'
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --also host-2
+  assert_refuses 64 'this script has no option --also'
+  assert_equal "$(changes)" ''
+}
+
+@test "traced by set -x, which would show passwords: 64" {
+  build_world "${three}"
+  copy_of "${three}/1-phase-1-prepare/host-1.sh"
+  run run_copy host-1 -x "${COPY}" --apply
+  assert_refuses 64 'the shell traces'
+  assert_equal "$(changes)" ''
+}
+
+@test "help reads like a manual page and asks for nothing" {
+  build_world "${three}"
+  run_script "${three}/2-phase-2-restore/host-1.sh" --help
+  assert_ended 0
+  assert_line --partial '2-phase-2-restore/host-1.sh: '
+  assert_line --partial 'EXIT STATUS'
+  refute_line --partial 'shellcheck'
+  assert_equal "$(journal)" ''
+}
+
+@test "half a script does nothing" {
+  build_world "${three}"
+  copy_of "${three}/1-phase-1-prepare/host-1.sh"
+  head -n 700 -- "${COPY}" >"${COPY}.half"
+  run run_copy host-1 "${COPY}.half" --apply
+  assert_equal "$(journal)" ''
+}
+
+@test "another machine by its addresses: 78, and it names both" {
+  build_world "${three}"
+  set_state host/host-1/addresses 192.168.104.9
+  refused 78 'this machine is not host-1' "${three}/1-phase-1-prepare/host-1.sh"
+  assert_output --partial '192.168.104.1'
+  assert_output --partial '192.168.104.9'
+}
+
+@test "another machine by its machine id: 78" {
+  build_world five-servers-and-clients
+  set_state host/eu-1/machine-id 00000000000000000000000000000000
+  refused 78 'this machine is not eu-1' five-servers-and-clients/1-phase-1-prepare/eu-1.sh
+}
+
+@test "an inventory that gives names: the resolver says which machine it is" {
+  build_world "${three}"
+  copy_of "${three}/1-phase-1-prepare/host-1.sh"
+  sed -i "s/^readonly -a HOST_ADDRESSES=.*/readonly -a HOST_ADDRESSES=('db1.example.org')/" "${COPY}"
+  printf '192.168.104.1\n' >"${WORLD}/state/names/db1.example.org"
+  run run_copy host-1 "${COPY}"
+  assert_ended 3
+  printf '192.168.104.2\n' >"${WORLD}/state/names/db1.example.org"
+  run run_copy host-1 "${COPY}"
+  assert_refuses 78 'this machine is not host-1'
+}
+
+@test "not root: 77" {
+  build_world "${three}"
+  set_state uid 1000
+  refused 77 'not root' "${three}/1-phase-1-prepare/host-1.sh"
+}
+
+@test "another script of a plan runs here: 75" {
+  build_world "${three}"
+  flock --nonblock "${WORLD}/disk/host-1/${data}" sleep 60 3>&- &
+  local holder=$! k
+  for ((k = 0; k < 50; k++)); do
+    flock --nonblock "${WORLD}/disk/host-1/${data}" true || break
+    sleep 0.05
+  done
+  refused 75 'another script of a plan is running here' "${three}/1-phase-1-prepare/host-1.sh"
+  kill "${holder}"
+}
+
+@test "a tool is missing: 69, by name" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  cp -a -- "${WORLD_SUITE}/bin" "${WORLD}/bin"
+  rm -- "${WORLD}/bin/etcdutl" "${WORLD}/bin/openssl"
+  export WORLD_BIN="${WORLD}/bin"
+  refused 69 'tools are missing: etcdutl openssl' "${three}/2-phase-2-restore/host-1.sh"
+}
+
+@test "etcd tools of 3.5 and of 3.7: 69" {
+  build_world "${three}"
+  set_state uid 0
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  local tool release
+  for release in 3.5.16 3.7.0; do
+    for tool in etcd etcdctl etcdutl; do
+      rm -f -- "${WORLD}"/state/version-*
+      set_state "version-${tool}" "${release}"
+      run_script "${three}/1-phase-1-prepare/host-1.sh" "${OPTIONS_FOR[@]}"
+      assert_refuses 69 "${tool} has the wrong release"
+    done
+  done
+  assert_equal "$(changes)" ''
+}
+
+# ---- phase 1
+
+@test "the quorum is intact, as this host sees it: the wrong tool, 78" {
+  WORLD_INTACT=yes build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  refused 78 'etcd has its quorum' "${three}/1-phase-1-prepare/host-1.sh"
+}
+
+@test "the quorum is intact on the other side of a cut: 78" {
+  build_world "${three}"
+  in_world switched_on host-2
+  set_state host/host-2/cp intact
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}" --fenced host-3
+  assert_refuses 78 'the etcd of host-2 has a quorum'
+  assert_not_ran ' mv '
+}
+
+@test "nobody vouches for a host that does not answer: 78" {
+  build_world "${three}"
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply --fenced host-2
+  assert_refuses 78 'nobody has said that host-3 cannot come back by itself'
+  assert_output --partial '--fenced host-3'
+  assert_not_ran 'M host-1 etcd'
+}
+
+@test "Docker is down: 69; a machine in no Swarm: 78" {
+  build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  set_state host/host-1/swarm down
+  refused 69 'Docker does not answer' "${three}/1-phase-1-prepare/host-1.sh"
+  set_state host/host-1/swarm inactive
+  refused 78 'is in no Swarm' "${three}/1-phase-1-prepare/host-1.sh"
+}
+
+@test "Swarm is busy now and then: repeated; busy for good: 75" {
+  build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  cp -a -- "${WORLD}" "${BATS_TEST_TMPDIR}/start"
+  fault 'docker service scale*' fail '1 Error response from daemon: rpc error: code = DeadlineExceeded' 2
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_ended 0
+  assert_output --partial 'docker is busy, once more'
+  end_world
+  rm -rf -- "${WORLD:?}"
+  mv -- "${BATS_TEST_TMPDIR}/start" "${WORLD}"
+  fault 'docker service scale*' fail '1 Error response from daemon: rpc error: code = DeadlineExceeded'
+  WORLD_PACE=100 run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 75 'docker service scale failed for'
+  assert_not_ran 'M host-1 docker kill'
+}
+
+@test "a container that does not go away: 75" {
+  build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  fault 'docker kill*' fail '1 Error response from daemon: tried to kill container, but did not receive an exit event'
+  printf 'x\n' >"${WORLD}/pending/nothing@" && rm -- "${WORLD}/pending/nothing@"
+  mkdir "${WORLD}/pending/container-gone@host-1" # it never happens
+  WORLD_PACE=100 run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 75 'the container of control-plane_host-1 is gone'
+  assert_not_ran ' (cp|mv|etcd) '
+}
+
+@test "a process holds the database: 78, with its name and pid" {
+  build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  exec 8<"${WORLD}/disk/host-1/${data}/etcd/member/snap/db"
+  "${WORLD_SUITE}/holders/etcd" 60 3>&- &
+  local holder=$!
+  exec 8<&-
+  printf 'a stranger\n' >"${WORLD}/processes/${holder}"
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 78 "etcd (pid ${holder}) holds"
+  assert_not_ran ' (cp|mv|etcd) '
+}
+
+@test "something listens on a port of etcd: 78" {
+  build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  : >"${WORLD}/listeners/2380"
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 78 'listens on port 2380'
+  assert_not_ran ' (cp|mv|etcd) '
+}
+
+@test "no room for a second copy: 78" {
+  build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  set_state free 4000
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 78 'too little space free'
+  assert_not_ran ' (cp|mv|etcd) '
+}
+
+@test "the loss is stated before anything is set aside" {
+  build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  set_state uncommitted 3
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_ended 0
+  assert_output --partial '3 last write(s) of the log'
+  assert_file_contains "$(state_of host-1)/loss" '3 last write'
+  assert_not_ran ' mv .*/control-plane/etcd '
+}
+
+@test "etcd ends during the salvage: 1, and the next run makes it good" {
+  build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  fault 'etcd --name*' fail '2 panic: not today' 1
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 1 'it has ended before etcd answers'
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_ended 0
+}
+
+@test "the freshest source: the larger revision wins, the other is told" {
+  build_world five-servers-and-clients
+  options_for five-servers-and-clients/1-phase-1-prepare/eu-1.sh
+  run_script five-servers-and-clients/1-phase-1-prepare/eu-1.sh --apply "${OPTIONS_FOR[@]}"
+  assert_ended 0
+  assert_output --partial 'revision 4000'
+  assert_output --partial 'revision 4321, salvaged from this host'
+}
+
+@test "a snapshot that is not the pinned one: 78" {
+  build_world total-loss
+  options_for total-loss/1-phase-1-prepare/node-1.sh
+  copy_of total-loss/1-phase-1-prepare/node-1.sh
+  saved_snapshot_here node-1 /var/backups/etcd/acme.db 9999
+  run run_copy node-1 "${COPY}" --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 78 'is not the pinned snapshot'
+  assert_not_ran ' cp -T'
+}
+
+saved_snapshot_here() {
+  in_world saved_snapshot "${WORLD}/disk/$1$2" "$3"
+}
+
+@test "half a snapshot: 78; a snapshot that is not there: 78" {
+  build_world total-loss
+  options_for total-loss/1-phase-1-prepare/node-1.sh
+  truncate -s 1999 "${WORLD}/disk/node-1/var/backups/etcd/acme.db"
+  run_script total-loss/1-phase-1-prepare/node-1.sh --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 78 'is no snapshot, or a part of one'
+  rm -- "${WORLD}/disk/node-1/var/backups/etcd/acme.db"
+  run_script total-loss/1-phase-1-prepare/node-1.sh --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 78 'is not there'
+}
+
+@test "a damaged snapshot: 1, by its own sum" {
+  build_world total-loss
+  options_for total-loss/1-phase-1-prepare/node-1.sh
+  printf 'X' | dd of="${WORLD}/disk/node-1/var/backups/etcd/acme.db" bs=1 seek=1000 conv=notrunc 2>/dev/null
+  run_script total-loss/1-phase-1-prepare/node-1.sh --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 1 'has the sum it carries'
+}
+
+@test "storage of 3.7 in the snapshot: 78" {
+  build_world total-loss
+  options_for total-loss/1-phase-1-prepare/node-1.sh
+  local file="${WORLD}/disk/node-1/var/backups/etcd/acme.db"
+  sed -i 's/^version=3.6.0/version=3.7.0/' "${file}"
+  truncate -s 2048 "${file}"
+  sha256sum <"${file}" | in_world hex_bytes >>"${file}"
+  run_script total-loss/1-phase-1-prepare/node-1.sh --apply "${OPTIONS_FOR[@]}"
+  assert_refuses 78 'the wrong storage version'
+}
+
+# ---- phases 2 and 3
+
+@test "a script before its turn: 78, and it names the one to run first" {
+  build_world "${three}"
+  refused 78 'run 1-phase-1-prepare/host-1.sh first' "${three}/2-phase-2-restore/host-1.sh"
+  refused 78 'run 2-phase-2-restore/host-1.sh first' "${three}/3-phase-3-rewrite/host-1.sh"
+  refused 78 'run 2-phase-2-restore/host-1.sh first' "${three}/4-phase-4-start/host-1.sh"
+  refused 78 'run 4-phase-4-start/host-1.sh first' "${three}/6-phase-5-remove/01-host-2.sh"
+}
+
+@test "certificates of a stranger's CA: not signed by ca.crt" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  cp -- "${WORLD_SUITE}/ca/stranger.crt" "${WORLD}/disk/host-1/${data}/certificates/ca.crt"
+  refused 1 'is signed by ca.crt and valid' "${three}/2-phase-2-restore/host-1.sh"
+}
+
+@test "a key that belongs to another certificate: 1" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  cp -- "${WORLD_SUITE}/ca/host-2/etcd-server.key" "${WORLD}/disk/host-1/${data}/certificates/"
+  refused 1 'etcd-server.key belongs to etcd-server.crt' "${three}/2-phase-2-restore/host-1.sh"
+}
+
+@test "the certificate of another address: 78" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  cp -- "${WORLD_SUITE}/ca/host-2/"etcd-server.* "${WORLD}/disk/host-1/${data}/certificates/"
+  refused 78 'the etcd certificate is not for the address of this host' \
+    "${three}/2-phase-2-restore/host-1.sh"
+}
+
+@test "the configuration of another host: 78" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  sed -i 's/host-host-1/host-host-2/' "${WORLD}/disk/host-1/${data}/generated.config.json"
+  refused 78 'generated.config.json belongs to another host' "${three}/2-phase-2-restore/host-1.sh"
+}
+
+@test "a snapshot of another cluster's CA: 78" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  sed -i -E 's/PGEDGE-[0-9a-f]{8}/PGEDGE-00000000/' "$(state_of host-1)/snapshot.db"
+  refused 78 'belong to different clusters' "${three}/2-phase-2-restore/host-1.sh"
+}
+
+@test "no room for the restore: 78" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  set_state free 4000
+  refused 78 'too little space free' "${three}/2-phase-2-restore/host-1.sh"
+}
+
+@test "a process holds the database before the restore: 78, nothing set aside" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  exec 8<"${WORLD}/disk/host-1/${data}/etcd/member/snap/db"
+  "${WORLD_SUITE}/holders/etcd" 60 3>&- &
+  local holder=$!
+  exec 8<&-
+  printf 'a stranger\n' >"${WORLD}/processes/${holder}"
+  refused 78 "etcd (pid ${holder}) holds" "${three}/2-phase-2-restore/host-1.sh"
+}
+
+@test "a link or a mount in the place of etcd/: 78" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  mv -- "${WORLD}/disk/host-1/${data}/etcd" "${WORLD}/elsewhere"
+  ln -s "${WORLD}/elsewhere" "${WORLD}/disk/host-1/${data}/etcd"
+  refused 78 'cannot set' "${three}/2-phase-2-restore/host-1.sh"
+}
+
+@test "a restore that fails leaves nothing in place, and the next run makes it good" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  fault 'etcdutl snapshot restore*' fail '1 Error: disk quota exceeded' 1
+  run_script "${three}/2-phase-2-restore/host-1.sh" --apply
+  assert_ended 1
+  assert [ ! -e "${WORLD}/disk/host-1/${data}/etcd" ]
+  run_script "${three}/2-phase-2-restore/host-1.sh" --apply
+  assert_ended 0
+  assert [ -d "${WORLD}/disk/host-1/${data}/etcd/member/wal" ]
+}
+
+@test "owner and mode of the restored directory are those of the old one" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  chmod 0750 "${WORLD}/disk/host-1/${data}/etcd"
+  run_script "${three}/2-phase-2-restore/host-1.sh"
+  assert_ended 3
+  assert_output --partial 'would run: chown -R --reference='
+  assert_equal "$(changes | grep -c chown)" 0
+  run_script "${three}/2-phase-2-restore/host-1.sh" --apply
+  assert_ended 0
+  assert_equal "$(stat -c %a "${WORLD}/disk/host-1/${data}/etcd")" 750
+}
+
+@test "the restore is told what it must be told, and nothing is deleted" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  run_script "${three}/2-phase-2-restore/host-1.sh" --apply
+  assert_ended 0
+  assert_ran 'etcdutl snapshot restore .*--initial-cluster-token acme-host-1-[0-9a-f]{12}-1 .*--bump-revision 1000000000 --mark-compacted'
+  assert_not_ran '--skip-hash-check'
+  assert_order ' mv -T -- .*/etcd .*/before/etcd' 'etcdutl snapshot restore' ' mv -T -- .*/etcd.restoring-[^ ]* .*/etcd$'
+  assert [ -f "$(state_of host-1)/before/etcd/member/snap/db" ]
+}
+
+@test "a raw copy is restored without its sum, and that is said" {
+  world_for "${three}" 2-phase-2-restore/host-1.sh
+  truncate -s 2048 "$(state_of host-1)/snapshot.db"
+  run_script "${three}/2-phase-2-restore/host-1.sh" --apply
+  assert_ended 0
+  assert_output --partial 'WARNING: a raw copy carries no sum'
+  assert_ran 'etcdutl snapshot restore .*--skip-hash-check'
+}
+
+@test "the trial start runs on loopback and is ended; the window logs clients in anew" {
+  world_for "${three}" 3-phase-3-rewrite/host-1.sh
+  : >"${WORLD}/journal"
+  run_script "${three}/3-phase-3-rewrite/host-1.sh" --apply
+  assert_ended 0
+  assert_order 'etcd --name host-1 .*--listen-client-urls https://127.0.0.1:[0-9]+ .*--listen-peer-urls https://127.0.0.1' \
+    'etcd --name host-1 .*--listen-client-urls https://192.168.104.1:2379 .*--auth-token jwt'
+  assert_output --partial 'login(s)'
+  local file
+  for file in "${WORLD}"/processes/*; do
+    assert [ ! -d "/proc/${file##*/}" ]
+  done
+}
+
+@test "the restored data are not this plan's: the trial start stops, 1" {
+  world_for "${three}" 3-phase-3-rewrite/host-1.sh
+  sed -i 's/^revision=1000004321/revision=0000004321/' "${WORLD}/disk/host-1/${data}/etcd/member/snap/db"
+  run_script "${three}/3-phase-3-rewrite/host-1.sh" --apply
+  assert_refuses 1 'the revision is lower than the restore promised'
+}
+
+@test "a second member in the restored data: 1" {
+  world_for "${three}" 3-phase-3-rewrite/host-1.sh
+  printf 'aaaaaaaaaaaaaaa|started|host-2|https://192.168.104.2:2380|https://192.168.104.2:2379|false\n' \
+    >>"$(echo "${WORLD}"/state/members/c*)"
+  run_script "${three}/3-phase-3-rewrite/host-1.sh" --apply
+  assert_refuses 1 'there is exactly one member'
+}
+
+# ---- phase 4
+
+@test "409, not initialised: a hard stop with the way back" {
+  world_for "${three}" 4-phase-4-start/host-1.sh
+  mv -- "${WORLD}/disk/host-1/${data}/etcd/member/wal" "${WORLD}/wal"
+  mkdir -p "${WORLD}/disk/host-1/${data}/etcd/member/wal"
+  rmdir -- "${WORLD}/disk/host-1/${data}/etcd/member/wal"
+  mkdir "${WORLD}/nothing"
+  fault 'curl * GET *http://192.168.104.1:3000/v1/hosts' answer '409 {"name":"cluster_not_initialized","message":"this operation is invalid on an uninitialized cluster"}'
+  mv -- "${WORLD}/wal" "${WORLD}/disk/host-1/${data}/etcd/member/wal"
+  run_script "${three}/4-phase-4-start/host-1.sh" --apply
+  assert_refuses 1 'started without the restored data'
+  assert_output --partial 'undo/host-1.sh'
+  assert_output --partial 'never call /v1/cluster/init'
+}
+
+@test "the API hangs, refuses or fails until the deadline: 75, run again" {
+  world_for "${three}" 4-phase-4-start/host-1.sh
+  cp -a -- "${WORLD}" "${BATS_TEST_TMPDIR}/start"
+  local kind
+  for kind in 'hang ' 'fail 7 refused' 'answer 500 {"name":"server_error","message":"boom"}'; do
+    rm -rf -- "${WORLD:?}"
+    cp -a -- "${BATS_TEST_TMPDIR}/start" "${WORLD}"
+    fault 'curl*/v1/hosts' "${kind%% *}" "${kind#* }"
+    WORLD_PACE=100 run_script "${three}/4-phase-4-start/host-1.sh" --apply
+    assert_refuses 75 'waited'
+    assert_output --partial 'run the script again to go on waiting'
+    rm -- "${WORLD}"/faults/*
+    run_script "${three}/4-phase-4-start/host-1.sh" --apply
+    assert_ended 0
+  done
+}
+
+@test "an alarm and tasks that came back with the snapshot are shown" {
+  world_for "${three}" 4-phase-4-start/host-1.sh
+  set_state alarms 'memberID:13803658152347727308 alarm:NOSPACE'
+  in_world job backup database app
+  rm -- "${WORLD}"/pending/*
+  run_script "${three}/4-phase-4-start/host-1.sh" --apply
+  assert_ended 0
+  assert_output --partial 'NOSPACE'
+  assert_output --partial 'backup of database app: pending'
+}
+
+# ---- phase 5
+
+@test "a host that answers is not removed: 78" {
+  world_for "${three}" 6-phase-5-remove/01-host-2.sh
+  in_world switched_on host-2
+  set_state host/host-2/cp serving
+  set_state host/host-2/api up
+  refused 78 'host-2 answers on its API port' "${three}/6-phase-5-remove/01-host-2.sh"
+}
+
+@test "a database with an instance on another host that is down: 78" {
+  world_for "${three}" 6-phase-5-remove/01-host-2.sh
+  set_state host/host-3/cp off
+  set_state host/host-3/seen 1
+  run_script "${three}/6-phase-5-remove/01-host-2.sh" --apply
+  assert_refuses 78 'database app is also on host-3'
+  assert_not_ran 'M host-1 curl'
+}
+
+@test "a database that lives only on hosts to be removed: 78" {
+  world_for "${three}" 6-phase-5-remove/01-host-2.sh
+  local file="${WORLD}/state/database/app.json"
+  jq -c '.spec.nodes |= map(select(.name == "n2")) | .instances |= map(select(.node_name == "n2"))' \
+    "${file}" >"${file}.new"
+  mv -- "${file}.new" "${file}"
+  run_script "${three}/6-phase-5-remove/01-host-2.sh" --apply
+  assert_refuses 78 'lives only on hosts to be removed'
+  assert_not_ran 'M host-1 curl'
+}
+
+@test "all hosts to be removed stand in one update, before any removal, without force" {
+  world_for guide-rejoin 5-phase-5-remove/01-host-2.sh
+  : >"${WORLD}/journal"
+  run_script guide-rejoin/5-phase-5-remove/01-host-2.sh --apply
+  assert_ended 0
+  assert_order 'POST .*/v1/databases/app\\?remove_host=host-2\\?&remove_host=host-3' 'DELETE .*/v1/hosts/host-2$'
+  assert_not_ran 'force='
+  # What the API rounds or leaves out is sent as it was.
+  assert_file_contains "${WORLD}/state/database/app.json" '"memory":"8589934592"'
+  assert [ -f "${WORLD}/disk/host-1/${data}/plan-recovery/acme-host-1-1/specs/app.json" ]
+}
+
+@test "an update that fails or is canceled stops with its error, and is repeated" {
+  world_for guide-rejoin 5-phase-5-remove/01-host-2.sh
+  set_state job-end/update 'failed no space left on device'
+  run_script guide-rejoin/5-phase-5-remove/01-host-2.sh --apply
+  assert_refuses 1 'no space left on device'
+  assert_not_ran 'DELETE'
+  set_state job-end/update canceled
+  run_script guide-rejoin/5-phase-5-remove/01-host-2.sh --apply
+  assert_refuses 1 'canceled'
+  assert_not_ran 'DELETE'
+  rm -- "${WORLD}/state/job-end/update"
+  run_script guide-rejoin/5-phase-5-remove/01-host-2.sh --apply
+  assert_ended 0
+  assert_sound
+}
+
+@test "a removal that fails, is canceled, or never ends" {
+  world_for "${three}" 6-phase-5-remove/01-host-2.sh
+  set_state job-end/remove_host 'failed the plug was pulled'
+  run_script "${three}/6-phase-5-remove/01-host-2.sh" --apply
+  assert_refuses 1 'the plug was pulled'
+  set_state job-end/remove_host canceled
+  run_script "${three}/6-phase-5-remove/01-host-2.sh" --apply
+  assert_refuses 1 'canceled'
+  set_state job-end/remove_host hang
+  WORLD_PACE=200 run_script "${three}/6-phase-5-remove/01-host-2.sh" --apply
+  assert_refuses 75 'the removal of host-2 has ended'
+  rm -- "${WORLD}/state/job-end/remove_host"
+  in_world event 1 task-step 01a20bd6-1ae1-7e51-87b9-000000000004
+  run_script "${three}/6-phase-5-remove/01-host-2.sh" --apply
+  assert_ended 0
+}
+
+@test "DELETE answers 400, 409, 500 or not at all: told apart, and looked at again" {
+  world_for "${three}" 6-phase-5-remove/01-host-2.sh
+  local answer
+  for answer in '1 400 {"name":"invalid_input","message":"cannot remove host with running instances"}' \
+    '75 409 {"name":"operation_already_in_progress","message":"busy"}' \
+    '1 500 {"name":"fault","message":"A Control Plane API error."}'; do
+    fault 'curl*--request DELETE*' answer "${answer#* }" 1
+    run_script "${three}/6-phase-5-remove/01-host-2.sh" --apply
+    assert_refuses "${answer%% *}" "$(jq -r .message <<<"${answer#* * }")"
+  done
+  fault 'curl*--request DELETE*' late '' 1
+  run_script "${three}/6-phase-5-remove/01-host-2.sh" --apply
+  assert_refuses 75 'no answer to the removal of host-2'
+  : >"${WORLD}/journal"
+  run_script "${three}/6-phase-5-remove/01-host-2.sh" --apply
+  assert_ended 0
+  assert_not_ran 'DELETE'
+}
+
+@test "the older generation cannot let go of a host with a database: 78, explained" {
+  export WORLD_GENERATION=0.6
+  world_for guide-rejoin 5-phase-5-remove/01-host-2.sh
+  run_script guide-rejoin/5-phase-5-remove/01-host-2.sh --apply
+  assert_refuses 78 'Control Plane 0.6 cannot let go of host-2'
+  assert_not_ran 'M host-1 curl'
+}
+
+@test "the older generation, without databases: the whole plan" {
+  export WORLD_GENERATION=0.6 WORLD_VARIANT='no database'
+  local path
+  build_world guide-rejoin
+  for path in $(jq -r '[.phases[].turns[] | select(.when == "always") | .path] | sort[]' "${plan}"); do
+    act_on "${path}"
+    assert_sound
+  done
+  assert_equal "$(members_now | cut -d '|' -f 1,2,5 | sort)" $'started|host-1|false\nstarted|host-2|false\nstarted|host-3|false'
+}
+
+# ---- phases 6 and 7
+
+@test "reattachment: a record that is gone, credentials that are not taken, the older generation" {
+  local script="${three}/5-phase-6-reattach/01-host-2.sh"
+  world_for "${three}" 5-phase-6-reattach/01-host-2.sh
+  cp -a -- "${WORLD}" "${BATS_TEST_TMPDIR}/start"
+  rm -- "${WORLD}/state/record/host-2"
+  refused 78 'its record has been removed' "${script}"
+  assert_output --partial '7-phase-6-join/01-host-2.sh'
+
+  rm -rf -- "${WORLD:?}"
+  cp -a -- "${BATS_TEST_TMPDIR}/start" "${WORLD}"
+  sed -i 's/first-secret-of-host-2/another/' "${WORLD}/disk/host-2/${data}/generated.config.json"
+  refused 78 'host-2 cannot be reattached' "${script}"
+  assert_output --partial '6-phase-5-remove/01-host-2.sh'
+
+  rm -rf -- "${WORLD:?}"
+  cp -a -- "${BATS_TEST_TMPDIR}/start" "${WORLD}"
+  set_state generation 0.6
+  refused 78 'Control Plane 0.7 or newer' "${script}"
+}
+
+@test "clocks that differ by a minute: 78" {
+  world_for "${three}" 5-phase-6-reattach/01-host-2.sh
+  set_state clock-gap 60
+  refused 78 'the clocks of host-2 and host-1 differ' "${three}/5-phase-6-reattach/01-host-2.sh"
+}
+
+@test "a stale entry of the host itself is dropped before its start" {
+  world_for "${three}" 5-phase-6-reattach/01-host-2.sh
+  local current
+  IFS= read -r current <"${WORLD}/state/current"
+  printf 'bbbbbbbbbbbbbbb|unstarted||https://192.168.104.2:2380||true\n' >>"${WORLD}/state/members/${current}"
+  run_script "${three}/5-phase-6-reattach/01-host-2.sh" --apply
+  assert_ended 0
+  assert_order 'etcdctl .*member remove bbbbbbbbbbbbbbb' 'docker service update .*PGEDGE_ETCD_MODE=server'
+  assert_sound
+}
+
+@test "a learner of another host is waited for, and never dropped: 75" {
+  world_for "${three}" 5-phase-6-reattach/01-host-2.sh
+  local current
+  IFS= read -r current <"${WORLD}/state/current"
+  printf 'bbbbbbbbbbbbbbb|started|host-3|https://192.168.104.3:2380|https://192.168.104.3:2379|true\n' \
+    >>"${WORLD}/state/members/${current}"
+  WORLD_PACE=200 run_script "${three}/5-phase-6-reattach/01-host-2.sh" --apply
+  assert_refuses 75 'no host is half way through a join'
+  assert_not_ran 'member remove'
+  assert_not_ran 'PGEDGE_ETCD_MODE=server'
+}
+
+@test "a half-done reattachment is mended by the script itself; at most twice" {
+  world_for "${three}" 5-phase-6-reattach/01-host-2.sh
+  cp -a -- "${WORLD}" "${BATS_TEST_TMPDIR}/start"
+  set_state host/host-2/join-fails 1
+  run_script "${three}/5-phase-6-reattach/01-host-2.sh" --apply
+  assert_ended 0
+  assert_output --partial 'half done'
+  assert_sound
+
+  rm -rf -- "${WORLD:?}"
+  cp -a -- "${BATS_TEST_TMPDIR}/start" "${WORLD}"
+  set_state host/host-2/join-fails 9
+  run_script "${three}/5-phase-6-reattach/01-host-2.sh" --apply
+  assert_refuses 1 'host-2 did not join etcd'
+}
+
+@test "two voters: said aloud, and neither is restarted" {
+  world_for "${three}" 5-phase-6-reattach/01-host-2.sh
+  run_script "${three}/5-phase-6-reattach/01-host-2.sh" --apply
+  assert_ended 0
+  assert_output --partial 'TWO VOTERS'
+  settle
+  : >"${WORLD}/journal"
+  WORLD_PACE=100 run_script "${three}/9-phase-8-verify/host-1.sh" --apply
+  assert_not_ran 'docker service update'
+  assert_output --partial 'there are two voters only'
+  assert_refuses 75 'host-3'
+  assert_sound
+}
+
+@test "a host whose record is still there may not join: 78, and it names what to run" {
+  world_for guide-rejoin 5-phase-5-remove/01-host-2.sh
+  prepare_machine 6-phase-6-join/01-host-2.sh
+  run_script guide-rejoin/6-phase-6-join/01-host-2.sh --apply
+  assert_refuses 78 '5-phase-5-remove/01-host-2.sh'
+  assert_not_ran ' mv '
+}
+
+@test "a host that can be reattached is not joined: 78" {
+  world_for "${three}" 5-phase-6-reattach/01-host-2.sh
+  run_script "${three}/7-phase-6-join/01-host-2.sh" --apply
+  assert_ended 78
+  assert_output --partial '5-phase-6-reattach/01-host-2.sh'
+  assert_not_ran ' mv '
+}
+
+@test "join answers 400, 401, 409, 500 or not at all: each has its own advice" {
+  world_for guide-rejoin 6-phase-6-join/01-host-2.sh
+  local answer
+  for answer in '78 400 {"message":"a host with ID host-2 already exists in the cluster"} (phase 5)' \
+    '1 401 {"message":"the given join token is invalid"} token' \
+    '1 409 {"message":"this operation is invalid on an initialized cluster"} holds state' \
+    '1 500 {"message":"etcdserver: Peer URLs already exists"} stale entry' \
+    '75 500 {"message":"etcdserver: too many learner members in cluster"} another host is joining' \
+    '1 500 {"message":"etcdserver: unhealthy cluster"} voter' \
+    '1 500 {"message":"docker swarm mode is not active"} do NOT stop it'; do
+    fault 'curl*--request POST*/v1/cluster/join' answer "${answer#* }" 1
+    sed -i 's/} .*$/}/' "${WORLD}"/faults/*
+    run_script guide-rejoin/6-phase-6-join/01-host-2.sh --apply
+    assert_refuses "${answer%% *}" "${answer##*\} }"
+    settle
+  done
+  fault 'curl*--request POST*/v1/cluster/join' late '' 1
+  run_script guide-rejoin/6-phase-6-join/01-host-2.sh --apply
+  assert_refuses 75 'it may go on by itself'
+  settle
+  : >"${WORLD}/journal"
+  run_script guide-rejoin/6-phase-6-join/01-host-2.sh --apply
+  assert_ended 0
+  assert_not_ran 'POST'
+  assert_sound
+}
+
+@test "a new machine needs the Swarm's token in a file of its own: 64" {
+  world_for five-servers-and-clients 7-phase-6-join/03-eu-4.sh
+  local script=five-servers-and-clients/7-phase-6-join/03-eu-4.sh
+  run_script "${script}" --apply
+  assert_refuses 64 'join token'
+  chmod 0644 "${WORLD}/root/manager-token"
+  run_script "${script}" --apply --swarm-token-file "${WORLD}/root/manager-token"
+  assert_refuses 64 'others can read the token file'
+  printf 'nonsense\n' >"${WORLD}/root/bad"
+  chmod 0600 "${WORLD}/root/bad"
+  run_script "${script}" --apply --swarm-token-file "${WORLD}/root/bad"
+  assert_refuses 64 'this is no Swarm join token'
+  assert_sound
+}
+
+@test "power returns to the lost hosts in the middle: their services stay at 0, no split brain" {
+  local path
+  build_world "${three}"
+  act_on 1-phase-1-prepare/host-1.sh
+  switch_on host-2
+  switch_on host-3
+  for path in $(jq -r '[.phases[].turns[] | select(.when == "always") | .path] | sort[1:][]' "${plan}"); do
+    act_on "${path}"
+    assert_sound
+  done
+  assert_equal "$(members_now | wc -l)" 3
+}
+
+@test "power returns to one lost host before the first script: it is stopped, and fenced by that" {
+  build_world "${three}"
+  in_world switched_on host-2
+  set_state host/host-2/cp stuck
+  set_state host/host-2/container c0ffee-host-2
+  set_state host/host-2/swarm pending
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
+  assert_ended 0
+  assert_output --partial 'host-2 is up, its ports'
+  assert_sound
+}
+
+@test "a second disaster has a state of its own" {
+  build_world "${three}"
+  options_for "${three}/1-phase-1-prepare/host-1.sh"
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply --incident 2 "${OPTIONS_FOR[@]}"
+  assert_ended 0
+  assert [ -f "${WORLD}/disk/host-1/${data}/plan-recovery/acme-host-1-2/snapshot.db" ]
+  run_script "${three}/2-phase-2-restore/host-1.sh" --apply
+  assert_refuses 78 'incident 1'
+}
+
+@test "no snapshot without a quorum: 69" {
+  build_world "${three}"
+  refused 69 'etcd does not answer with a quorum' "${three}/before/snapshot-host-1.sh"
+}
+
+assert_file_contains() {
+  grep -qF -- "$2" "$1" || fail "$1 does not hold: $2"
+}
