@@ -105,9 +105,12 @@ machine_word() {
   local text node status=0
   text=$(newest_task "$1")
   read -r _ node _ <<<"${text}"
-  text=$(timeout 20 docker node inspect --format '{{.Status.State}}' -- "${node}" 2>/dev/null) \
-    || status=$?
-  if ((status == 0)) && [[ "${text}" == 'down' ]]; then printf 'down\n'; else printf 'up\n'; fi
+  text=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  if ((status == 0)) && [[ $'\n'"${text}"$'\n' == *$'\n'"${node} Down"$'\n'* ]]; then
+    printf 'down\n'
+  else
+    printf 'up\n'
+  fi
 }
 
 # started_at SERVICE: when its newest task was made, in epoch seconds; 0 if there is none.
