@@ -144,7 +144,7 @@ function valuesOf(
 ): readonly Value[] {
   const host = hostOf(plan, turn.host);
   const recovery = hostOf(plan, plan.recovery.host);
-  const { api, stack, hosts, name } = plan.cluster;
+  const { api, stack, name } = plan.cluster;
   const { deadlines } = plan.recovery;
   const tls =
     api.scheme === 'https'
@@ -169,10 +169,7 @@ function valuesOf(
     one('RECOVERY_API', apiUrl(api, recovery)),
     one('RECOVERY_ENDPOINT', etcdUrl(recovery, recovery.ports.etcdClient)),
     one('RECOVERY_SERVICE', recovery.service),
-    many(
-      'SERVERS',
-      hosts.filter((other) => other.mode === 'server').map((other) => other.id),
-    ),
+    many('SERVERS', indexOf(plan).servers),
     one('QUORUM_TARGET', String(plan.quorum.target)),
     one('STACK', stack),
     many('API_TLS', tls),
@@ -207,6 +204,7 @@ function many(name: string, items: readonly string[]): Value {
 
 interface PlanIndex {
   readonly hosts: ReadonlyMap<HostId, Host>;
+  readonly servers: readonly HostId[];
   /** By fact, the scripts that yield it: those of the expected way first, in the plan's order. */
   readonly yielding: ReadonlyMap<string, readonly string[]>;
 }
@@ -228,7 +226,8 @@ function indexOf(plan: Plan): PlanIndex {
     }
   }
   const hosts = new Map(plan.cluster.hosts.map((host) => [host.id, host]));
-  const index = { hosts, yielding };
+  const servers = plan.cluster.hosts.filter((host) => host.mode === 'server');
+  const index = { hosts, servers: servers.map((host) => host.id), yielding };
   indexes.set(plan, index);
   return index;
 }

@@ -25,7 +25,12 @@ export function verify(setting: Setting): readonly Draft[] {
       },
     ),
     step('8.3', 'verify-databases', {}, { needs: [{ fact: 'api-answers' }] }),
-    step('8.4', 'verify-members', { endpoints, servers: ids }, { needs: back }),
+    step(
+      '8.4',
+      'verify-members',
+      { endpoints, servers: ids },
+      { needs: [{ fact: 'quorum-reached' }] },
+    ),
     step(
       '8.4',
       'close-recovery',
@@ -88,14 +93,13 @@ function restarts(
   const all = [...clients, ...others, chosen];
   switch (recovery.restart) {
     case 'rolling':
-      return all.map((host) =>
+      // The first step asks for all hosts; repeated for each, a plan would grow by their square.
+      return all.map((host, index) =>
         step(
           '8.1',
           'restart-host',
           { target: host.id, service: host.service, mode: host.mode },
-          {
-            needs,
-          },
+          { needs: index === 0 ? needs : [{ fact: 'quorum-reached' }] },
         ),
       );
     case 'all-at-once':
