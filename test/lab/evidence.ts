@@ -228,7 +228,10 @@ async function provesSilence(host: Host, baseline: Baseline): Promise<string> {
  */
 export function proveLoss(operator: Operator, baseline: Baseline, expected: Expectation): Proof {
   const phase = operator.runs.find((ran) => ran.path.startsWith('1-phase-1'));
-  const stated = phase?.output.split('\n').find((line) => / loss: /.test(line));
+  const stated = phase?.output
+    .split('\n')
+    .filter((line) => /loss: .*/.test(line))
+    .find((line) => /revision \d+/.test(line));
   if (stated === undefined) throw new Error('phase 1 stated no loss');
   const text = stated.slice(stated.indexOf('  ') + 2);
   const revision = Number(/revision (\d+)/.exec(text)?.[1] ?? Number.NaN);
