@@ -36,7 +36,7 @@ export interface Outcome {
 }
 
 /** The result as machines read it. */
-export interface Result {
+interface Result {
   readonly directory: string;
   readonly state: 'written' | 'unchanged' | 'same';
   readonly files: number;
@@ -48,7 +48,7 @@ export interface Result {
 }
 
 /** One plan of the bundle. */
-export interface PlanSummary {
+interface PlanSummary {
   readonly name: string;
   readonly recoveryHost: string;
   readonly because: string;

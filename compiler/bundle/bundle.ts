@@ -108,7 +108,7 @@ export function readManifest(text: string): readonly Sum[] | null {
 }
 
 /** Whether a path of a manifest or plan names something inside the bundle, plainly. */
-export function staysInside(path: string): boolean {
+function staysInside(path: string): boolean {
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 

@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Diagnostic, diagnostic, sortDiagnostics } from '../diagnostic.ts';
 
 /** Which ShellCheck has judged, or why none has. */
@@ -110,8 +110,8 @@ async function commands(given: string | null): Promise<readonly Command[]> {
 // The wrapper ends the process that imports it where it cannot write its binary, so it gets one.
 function wrapper(): readonly Command[] {
   try {
-    const home = dirname(createRequire(import.meta.url).resolve('shellcheck/package.json'));
-    const cli = join(home, 'bin', 'shellcheck.js');
+    const main = fileURLToPath(import.meta.resolve('shellcheck'));
+    const cli = join(dirname(dirname(main)), 'bin', 'shellcheck.js');
     if (!existsSync(cli)) return [];
     return [{ from: 'the npm package shellcheck', command: process.execPath, args: [cli] }];
   } catch {

@@ -128,7 +128,7 @@ export function callOf<K extends StepKind>(
 }
 
 /** `stop-services` -> `stop_services`. */
-export function functionName(kind: StepKind): string {
+function functionName(kind: StepKind): string {
   return kind.replaceAll('-', '_');
 }
 

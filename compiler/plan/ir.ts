@@ -4,7 +4,7 @@
 export type Sha256 = string;
 export type HostId = string;
 /** An absolute path on a host. */
-export type AbsPath = string;
+type AbsPath = string;
 /** A section of the guide, such as `6.1b`. */
 export type GuideStep = `${PhaseNumber}.${number}${'' | 'a' | 'b' | 'c' | 'd' | 'e' | 'f'}`;
 export type PhaseNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
@@ -76,7 +76,7 @@ export interface Recovery {
   readonly deadlines: Deadlines;
   readonly toolsDirectory: AbsPath | null;
 }
-export interface Deadlines {
+interface Deadlines {
   readonly stop: number;
   readonly swarm: number;
   readonly etcd: number;

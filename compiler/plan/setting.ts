@@ -7,7 +7,7 @@ import { digest } from './digest.ts';
 import type { Cluster, Host, HostId, PhaseNumber, Quorum, Recovery, Turn } from './ir.ts';
 
 /** Whether a script is of the expected way, or waits to be named by another or the runbook. */
-export type When = Extract<Turn['when'], 'always' | 'if-told'>;
+type When = Extract<Turn['when'], 'always' | 'if-told'>;
 
 /** What a turn does for its subject; with the subject's id it names one script. */
 export type Role =
