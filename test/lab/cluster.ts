@@ -167,29 +167,33 @@ function environmentOf(cluster: Cluster, host: Host): Readonly<Record<string, st
   };
 }
 
-/** The stack file an owner keeps: what every service was made of. JSON is YAML. */
+/** The stack file an owner keeps, in the shape the product's own generator writes it. */
 export function stackFileOf(cluster: Cluster): string {
-  const services = cluster.hosts.map((host) => [
-    host.id,
-    {
-      image: imageName,
-      command: ['/pgedge-control-plane', 'run'],
-      environment: environmentOf(cluster, host),
-      networks: ['host'],
-      volumes: [host.dataDirectory, '/var/run/docker.sock'].map((path) => ({
-        type: 'bind',
-        source: path,
-        target: path,
-      })),
-      deploy: {
-        replicas: 1,
-        placement: { constraints: ['node.id==node-of-the-lost-swarm'] },
-        restart_policy: { condition: 'any' },
-      },
-    },
-  ]);
-  const networks = { host: { external: true, name: 'host' } };
-  return JSON.stringify({ version: '3.8', services: Object.fromEntries(services), networks });
+  const services = cluster.hosts.map((host) => {
+    const environment = Object.entries(environmentOf(cluster, host));
+    return `
+  ${host.id}:
+    image: ${imageName}
+    command: /pgedge-control-plane run
+    environment:
+${environment.map(([name, value]) => `      - ${name}=${value}`).join('\n')}
+    volumes:
+      - ${host.dataDirectory}:${host.dataDirectory}
+      - /var/run/docker.sock:/var/run/docker.sock
+    networks:
+      - host
+    deploy:
+      placement:
+        constraints:
+          - node.id==node-of-the-lost-swarm
+`;
+  });
+  return `services:${services.join('')}
+networks:
+  host:
+    name: host
+    external: true
+`;
 }
 
 export const serversOf = (cluster: Cluster): readonly Host[] =>
