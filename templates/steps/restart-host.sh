@@ -12,7 +12,7 @@ restart_host() {
   case "${word}" in
     restart) ;;
     unanswered)
-      stop "${BUSY}" "etcd at ${RECOVERY_ENDPOINT} does not answer" 'a member list' '' \
+      stop "${BUSY}" "etcd at ${RECOVERY_ENDPOINT} or Docker does not answer" '' '' \
         'wait a minute, then run the script again'
       ;;
     *)
@@ -59,6 +59,10 @@ restart_host_word() {
     return
   fi
   scale=$(service_scale "${service}")
+  if [[ "${scale}" == 'unknown' ]]; then
+    printf 'unanswered\n'
+    return
+  fi
   if [[ "${scale}" != 1 ]]; then
     printf '%s has no replica to restart (%s)\n' "${service}" "${scale}"
     return
