@@ -1,6 +1,7 @@
 // Scenario 11: databases that survive the loss, written to throughout; with the token window, and
 // without it to show what the window is for.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, type Host, hostOf, hostRecords, waitHealthy } from '../cluster.ts';
 import { installDatabases } from '../databases/install.ts';
 import { createPair, lastWords, type Pair, restartPatroni } from '../databases/pair.ts';
@@ -35,6 +36,12 @@ const oldIndex = 20_000;
 /** Longest time from the quorum's loss to a database that says so: ttl, and a restart of it. */
 const secondsToNotice = 60;
 
+/**
+ * When a person can be there at the earliest. For up to 40 s after its loss of quorum Swarm has not
+ * noticed it, and `docker info` takes 20 s (measured), which says nothing about a recovery.
+ */
+const secondsToLogIn = 45;
+
 /** How long the database is watched after phase 4 where no window let it log in anew. */
 const secondsWithout = 45;
 
@@ -53,7 +60,7 @@ export const databasesSurvive: Scenario = {
   title: 'databases survive: writable within seconds of phase 3, and from then on',
   generation: '0.9',
   run: async (stage) => {
-    const struck = await strike(stage);
+    const struck = await strike(stage, 'closed');
     return watched(struck, async () => {
       const { prepared, pair, watch } = struck;
       const api = watchApi(prepared.cluster, hostOf(prepared.cluster, 'host-1'));
@@ -90,16 +97,13 @@ export const databasesWithoutWindow: Scenario = {
   title: 'the same with tokenWindow 0: read-only until each survivor is restarted',
   generation: '0.9',
   run: async (stage) => {
-    const struck = await strike(stage);
+    const struck = await strike(stage, 'silent');
     return watched(struck, async () => {
       const { pair, watch } = struck;
       let restarted = 0;
       const outcome = await recovery(stage, struck, { tokenWindow: 0 }, async () => {
-        const from = Date.now();
-        await until('the end of the wait', secondsWithout + 5, async () =>
-          Date.now() - from > secondsWithout * 1000 ? true : null,
-        );
-        const since = readOnlySince(watch.samples, struck.lostAt) ?? from;
+        await sleep(secondsWithout * 1000);
+        const since = readOnlySince(watch.samples, struck.lostAt) ?? struck.lostAt;
         const wrote = firstWrite(samplesBetween(watch.samples, since, Date.now()));
         if (wrote !== null) throw new Error('writable without a window: nothing is shown by this');
         stage.note(`still read-only ${secondsWithout} s after phase 4; restarting the database`);
@@ -127,8 +131,16 @@ export const databasesWithoutWindow: Scenario = {
   },
 };
 
-/** Builds everything, cuts two servers' power and waits until the database is read-only. */
-async function strike(stage: Stage): Promise<Struck> {
+/**
+ * How connections to the lost machines end. With a power cut they fall silent, and a client of
+ * gRPC that has sent a request on one (the Control Plane's has no keepalive) hangs on it for some 15
+ * minutes, until TCP gives up: measured with 0.9.0, whatever was done about login tokens. Where the
+ * processes ended before their machine, connections are closed and clients look elsewhere.
+ */
+type Loss = 'silent' | 'closed';
+
+/** Builds everything, loses two servers and waits until the database is read-only. */
+async function strike(stage: Stage, loss: Loss): Promise<Struck> {
   const clients = [4, 5].map((number) => ({
     id: `host-${number}`,
     number,
@@ -155,13 +167,18 @@ async function strike(stage: Stage): Promise<Struck> {
     return last.length === 10 && last.every((sample) => sample.written !== null) ? true : null;
   });
   const lostAt = Date.now();
-  await lose(stage, cluster, ['host-2', 'host-3']);
+  const lost = ['host-2', 'host-3'];
+  if (loss === 'closed') {
+    await Promise.all(lost.map((id) => endControlPlane(hostOf(cluster, id))));
+  }
+  await lose(stage, cluster, lost);
   const struck = { prepared, pair, watch, lostAt, containers };
   return watched(struck, async () => {
     await until('a read-only database', secondsToNotice, async () =>
       readOnlySince(watch.samples, lostAt),
     );
     stage.note(`read-only ${secondsToReadOnly(struck).toFixed(1)} s after the loss`);
+    await sleep(Math.max(0, lostAt + secondsToLogIn * 1000 - Date.now()));
     return struck;
   });
 }
@@ -203,10 +220,15 @@ function recovery(
   });
 }
 
+/** Kills a host's Control Plane while its machine is still there to close the connections. */
+async function endControlPlane(host: Host): Promise<void> {
+  await run(host.machine, ['docker', 'kill', await containerOf(host)]);
+}
+
 /** A client that logs in again holds a token of today's raft index. */
 async function loginAnew(cluster: Cluster, host: Host): Promise<void> {
   const before = await containerOf(host);
-  await run(host.machine, ['docker', 'kill', before]);
+  await endControlPlane(host);
   await until(`another container of ${host.service}`, 60, async () => {
     const now = await containerOf(host).catch(() => before);
     return now === before ? null : now;

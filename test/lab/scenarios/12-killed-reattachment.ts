@@ -2,17 +2,20 @@
 // service started), and one that finds a stale learner of itself in the member list.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { etcdctl, hostOf, membersOf } from '../cluster.ts';
-import { begin, until } from '../machines.ts';
+import { type Cluster, etcdctl, hostOf, membersOf } from '../cluster.ts';
+import { begin, run, until } from '../machines.ts';
 import { type Operator, scriptLogs } from '../operator.ts';
 import { lose, prepare, recover, returnBefore, type Scenario, servers } from '../stage.ts';
 
 const lost = ['host-2', 'host-3'];
 
-/** A line of the script's log, after which it is killed. */
+/** A line of the script's log, after which it is killed; a later run may find the work done. */
 const moments: readonly { readonly name: string; readonly after: RegExp }[] = [
   { name: 'its data were set aside', after: /run: mv -T -- \S*\/etcd / },
-  { name: 'its configuration was rewritten', after: /run: put_file \S*generated\.config\.json/ },
+  {
+    name: 'its configuration was rewritten',
+    after: /run: put_file \S*generated\.config\.json|generated\.config\.json names the recovery/,
+  },
   { name: 'its service was started', after: /run: docker service update .*--replicas 1/ },
 ];
 
@@ -39,6 +42,9 @@ export const killedReattachment: Scenario = {
               stage.note(`killed after ${moment.name}`);
               killed.push(`killed after ${moment.name}: finished by running it again`);
             }
+            await killWhileJoining(cluster);
+            killed.push('its Control Plane killed while it joins: finished by running it again');
+            stage.note('its Control Plane was killed while it was joining');
           } else {
             const recovery = hostOf(cluster, 'host-1');
             const host = hostOf(cluster, turn.host);
@@ -68,15 +74,26 @@ async function killAfter(operator: Operator, path: string, line: RegExp): Promis
   void script.done.then(() => {
     over = true;
   });
-  await until(`${line} in the log of ${path}`, 180, async () => {
-    const log = (await scriptLogs(host, path)).slice(seen);
-    if (line.test(log)) return true;
+  const deadline = Date.now() + 180_000;
+  // The next command of the script starts within milliseconds.
+  while (!line.test((await scriptLogs(host, path)).slice(seen))) {
     if (over) throw new Error(`${path} ended before ${line}:\n${(await script.done).stderr}`);
-    return null;
-  });
-  await sleep(60);
+    if (Date.now() > deadline) throw new Error(`${path}: no ${line} within 180 s`);
+    await sleep(3);
+  }
   await script.kill();
   await script.done;
+}
+
+/** Kills the container of host-2 as soon as its member entry is there, whatever its state. */
+async function killWhileJoining(cluster: Cluster): Promise<void> {
+  const [recovery, host] = [hostOf(cluster, 'host-1'), hostOf(cluster, 'host-2')];
+  await until('the member entry of host-2', 60, async () =>
+    (await membersOf(recovery)).length > 1 ? true : null,
+  );
+  const filter = `label=com.docker.swarm.service.name=${host.service}`;
+  const kill = `docker ps --quiet --filter '${filter}' | xargs --no-run-if-empty docker kill`;
+  await run(host.machine, ['sh', '-c', kill]);
 }
 
 const pathHost = (operator: Operator, path: string): string =>
