@@ -11,7 +11,7 @@ stop_services() {
   fi
   if [[ "${step}" == 1.* ]]; then
     refuse_quorum
-  elif [[ -d "${STATE}/before" && "${HOST}" == "${RECOVERY_HOST}" ]]; then
+  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then

@@ -60,6 +60,7 @@ undo_clearing() {
       killed_at "at docker service scale --detach ${service}=1" "$1/${turn}" "${OPTIONS_FOR[@]}"
     fi
   fi
+  options_for "$1/$2"
   look_act_again "$1/$2"
   data_tree "${host}" | diff - "${BATS_TEST_TMPDIR}/tree"
   assert_equal "$(in_world scale_of "${host}")" 0

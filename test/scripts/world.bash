@@ -273,6 +273,7 @@ switched_on() {
   case "${state}" in
     replaced)
       rm -rf -- "${DATA}"
+      mkdir -p "${DATA}"
       put "host/$1/swarm" inactive
       put "host/$1/swarm-id" ''
       put "host/$1/node" ''

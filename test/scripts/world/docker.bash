@@ -148,9 +148,10 @@ docker_swarm_init() {
     for host in "${HOSTS[@]}"; do
       take node "host/${host}/node"
       if [[ "${host}" != "${WORLD_HOST}" && -d "${STATE_DIR}/node/${node:-none}" ]]; then
+        take scale "host/${host}/swarm"
+        if [[ "${scale}" == worker ]]; then continue; fi # finds its new manager by itself
         put "node/${node}/status" down
         put "node/${node}/role" worker
-        take scale "host/${host}/swarm"
         if [[ "${scale}" == leaderless ]]; then # a survivor: a worker, and a manager again
           put "host/${host}/swarm" pending
           take scale "host/${host}/power" off

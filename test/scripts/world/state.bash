@@ -218,8 +218,9 @@ port_state() {
       api:serving:* | api:uninitialised:*)
         if [[ "${up}" == up ]]; then printf 'open\n'; else printf 'closed\n'; fi
         ;;
-      api:noquorum:*) printf 'open\n' ;;
-      client:serving:server | peer:serving:server | *:noquorum:server | *:stuck:server)
+      api:noquorum:* | api:intact:*) printf 'open\n' ;;
+      client:serving:server | peer:serving:server | *:noquorum:server | *:intact:server | \
+        *:stuck:server)
         if [[ "${KIND}" == api ]]; then printf 'closed\n'; else printf 'open\n'; fi
         ;;
       *) printf 'closed\n' ;;
@@ -238,13 +239,13 @@ listening_ports() {
   take mode "host/${WORLD_HOST}/mode"
   take up "host/${WORLD_HOST}/api" down
   case "${cp}:${up}" in
-    noquorum:* | serving:up | uninitialised:up)
+    noquorum:* | intact:* | serving:up | uninitialised:up)
       take port "host/${WORLD_HOST}/api-port"
       printf '%s\n' "${port}"
       ;;
     *) ;;
   esac
-  if [[ "${mode}" == server && ("${cp}" == noquorum || "${cp}" == serving || "${cp}" == stuck) ]]; then
+  if [[ "${mode}" == server && "${cp}" =~ ^(noquorum|intact|serving|stuck)$ ]]; then
     take port "host/${WORLD_HOST}/client-port"
     printf '%s\n' "${port}"
     take port "host/${WORLD_HOST}/peer-port"
