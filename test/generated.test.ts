@@ -80,6 +80,26 @@ test('no house rule is broken', () => {
   expect(formatDiagnostics(checkHouse(scripts), { colour: false })).toBe('');
 });
 
+test('every function a script calls is defined in it', () => {
+  const defined = (text: string) =>
+    new Set([...text.matchAll(/^([a-z_0-9]+)\(\) [{(]/gmu)].map(([, name = '']) => name));
+  const known = [...new Set(scripts.flatMap(({ text }) => [...defined(text)]))];
+  expect(known.length).toBeGreaterThan(150);
+  const missing: string[] = [];
+  for (const { path, text } of scripts) {
+    const own = defined(text);
+    const code = text.replace(/^\s*#.*$/gmu, '');
+    for (const name of known.filter((each) => !own.has(each))) {
+      // A name with an underscore is no word of a message; one without is sought as a command.
+      const call = name.includes('_')
+        ? new RegExp(`\\b${name}\\b(?!\\))`, 'u')
+        : new RegExp(`(^|[;&|(]|then|do|else|mutate|\\$\\()[ \\t]*${name}( |$|\\))(?!\\w)`, 'mu');
+      if (call.test(code)) missing.push(`${path}: ${name}`);
+    }
+  }
+  expect(missing).toEqual([]);
+});
+
 test('ShellCheck finds nothing', async () => {
   const { linter, findings } = await lint(
     generated,

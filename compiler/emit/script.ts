@@ -110,13 +110,13 @@ function bodyOf(kinds: readonly StepKind[], templates: Templates): Body {
   return body;
 }
 
-/** The parts of the library that define what the steps, or other such parts, call or read. */
+/** The parts of the library that define what the steps, or other such parts, call by name. */
 function partsFor(steps: readonly string[], { parts }: Templates): readonly string[] {
+  const words = new Map([...steps, ...parts].map((text) => [text, wordsOf(text)]));
   const called = (texts: readonly string[], part: string) =>
-    [...part.matchAll(/^([a-z_0-9]+)(=|\(\) [{(])/gmu)].some(([, name, sign]) => {
-      const use = new RegExp(sign === '=' ? `\\$\\{${name}\\b` : `\\b${name}\\b`, 'u');
-      return texts.some((text) => use.test(text));
-    });
+    [...part.matchAll(/^([a-z_0-9]+)\(\) [{(]/gmu)].some(([, name = '']) =>
+      texts.some((text) => words.get(text)?.has(name)),
+    );
   let chosen = parts.filter((part) => called(steps, part));
   for (let before = -1; chosen.length !== before; ) {
     before = chosen.length;
@@ -124,6 +124,15 @@ function partsFor(steps: readonly string[], { parts }: Templates): readonly stri
     chosen = parts.filter((part) => chosen.includes(part) || called(texts, part));
   }
   return chosen;
+}
+
+/** The bare words of bash text: no comments, and of quoted text only what it substitutes. */
+function wordsOf(text: string): ReadonlySet<string> {
+  const bare = text
+    .replace(/(^|\s)#.*$/gmu, '')
+    .replace(/'[^']*'/gu, "''")
+    .replace(/"(?:[^"\\$]|\\.|\$(?!\())*"/gu, '""');
+  return new Set(bare.match(/[a-z_0-9]+/gu) ?? []);
 }
 
 type Value =

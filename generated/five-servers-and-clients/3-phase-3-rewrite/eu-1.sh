@@ -12,7 +12,7 @@
 #   after     2-phase-2-restore/eu-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:327d06b6671ce3b7ea27674fd891ffa9ca05bdb566e45e49845ed01d418e204d
+#   inputs    sha256:0ef8518a1ee49d43a9ae969a162e78ddbc7d46ddc3f1d6d1a5616118885129a6
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -577,6 +577,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

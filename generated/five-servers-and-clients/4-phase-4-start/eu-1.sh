@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/eu-1.sh, 3-phase-3-rewrite/eu-1.sh
 #   changes   4.1 Start the service of eu-1; 4.4 See that client host eu-worker-1 is connected
 #             again; 4.4 See that client host eu-worker-2 is connected again
-#   inputs    sha256:d3a2622c4eaad8f05ec91fc682759ade460950690e640fb9f43ae72704777d9b
+#   inputs    sha256:d2b4c35d8b64e0b26f83b8001ece40ccb1bd16da8005fd92cb21242a3372548c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -298,6 +298,9 @@ refresh_client() {
   # A status is written every 15 s.
   wait_softly 20 'fresh|absent' "${target} shows a status of its own" \
     host_word "${target}" "${since}"
+  if ((work > 0)); then
+    return
+  fi
   if [[ "${settled}" == 'fresh' ]]; then
     already "${target} is healthy"
     return
@@ -335,7 +338,11 @@ wait_softly() {
     return
   fi
   settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
+  if [[ "${mode}" == 'look' && "|${want}|" != *"|${settled}|"* ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${settled}"
+    cannot_know 'what is to be done if that does not help'
     return
   fi
   while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
@@ -413,6 +420,20 @@ task_word() {
     printf 'elsewhere\n'
   else
     printf '%s\n' "${state}"
+  fi
+}
+
+# machine_word SERVICE: down, where the node of its newest task is (Swarm calls such a task running
+# for ever), else up.
+machine_word() {
+  local text node status=0
+  text=$(newest_task "$1")
+  read -r _ node _ <<<"${text}"
+  text=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  if ((status == 0)) && [[ $'\n'"${text}"$'\n' == *$'\n'"${node} Down"$'\n'* ]]; then
+    printf 'down\n'
+  else
+    printf 'up\n'
   fi
 }
 
@@ -546,6 +567,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

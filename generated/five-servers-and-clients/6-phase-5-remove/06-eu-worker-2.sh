@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Scale the service to 0; 5.2 Save the specification of every database
 #   destroys  5.2 Take eu-worker-2 out of its databases; 5.2 Remove the record of eu-worker-2
-#   inputs    sha256:bd750a3ab6b88f393bb6b055c2757a7651f397fa4c938d8db50f609fa4f5ed9d
+#   inputs    sha256:6cf49a377912c2b6f6a01f7f660b2f514080a8079cefc892ca379fe717a7d95c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -127,7 +127,7 @@ stop_services() {
   fi
   if [[ "${step}" == 1.* ]]; then
     refuse_quorum
-  elif [[ -d "${STATE}/before" && "${HOST}" == "${RECOVERY_HOST}" ]]; then
+  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then
@@ -859,7 +859,11 @@ wait_softly() {
     return
   fi
   settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
+  if [[ "${mode}" == 'look' && "|${want}|" != *"|${settled}|"* ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${settled}"
+    cannot_know 'what is to be done if that does not help'
     return
   fi
   while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
@@ -937,6 +941,20 @@ task_word() {
     printf 'elsewhere\n'
   else
     printf '%s\n' "${state}"
+  fi
+}
+
+# machine_word SERVICE: down, where the node of its newest task is (Swarm calls such a task running
+# for ever), else up.
+machine_word() {
+  local text node status=0
+  text=$(newest_task "$1")
+  read -r _ node _ <<<"${text}"
+  text=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  if ((status == 0)) && [[ $'\n'"${text}"$'\n' == *$'\n'"${node} Down"$'\n'* ]]; then
+    printf 'down\n'
+  else
+    printf 'up\n'
   fi
 }
 
@@ -1070,6 +1088,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

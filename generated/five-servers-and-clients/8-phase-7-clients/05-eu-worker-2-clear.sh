@@ -11,7 +11,7 @@
 #   after     6-phase-5-remove/06-eu-worker-2.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:91f2e9bfeb19e9e1b223735b1d8a873fa281b8d5205761f554b19fc885252402
+#   inputs    sha256:fc7fbd94b2dd1ff04a575f9cdcd97917fe8fd06a05066eadb961df04d8a057c4
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -77,6 +77,7 @@ readonly -a OPTIONS=()
 readonly DEADLINE_STOP='60'
 readonly DEADLINE_SWARM='120'
 readonly DEADLINE_ETCD='60'
+readonly DEADLINE_FRESH='90'
 
 main() {
   start "$@"
@@ -160,15 +161,17 @@ clear_for_join() {
   [[ "${record}" == 'absent' ]] \
     || stop "${MISMATCH}" "the record of ${HOST} is still there" 'removed by phase 5' "${record}" \
       "run the script of phase 5 that removes ${HOST}, on ${RECOVERY_HOST}, first"
+  spare_voter
+  if [[ "${way}" == 'done' ]]; then
+    return
+  fi
   for name in etcd certificates generated.config.json; do
     clear_away "${name}"
   done
   remember_cleared 'etcd certificates generated.config.json'
 }
 
-# What coming back (phases 6 and 7) and its undo share. `way` is set by the step that looks first:
-# done means this host is a voter of the recovered cluster already, and nothing may stop it.
-way=''
+# What coming back (phases 6 and 7) and its undo share.
 
 # as_kept DIR COMMAND...: as as_host, with the certificates and the password kept in DIR: the data
 # directory itself, or where they were set aside. etcdctl reads all of it from its environment.
@@ -247,6 +250,54 @@ entry_word() {
       | member_state)
   fi
   printf '%s\n' "${word}"
+}
+
+# let_finish ENTRY: where an attempt of this host is under way (ENTRY learner or unstarted, its data
+# there, its container running), it is given time: mostly it becomes a voter by itself. Prints the
+# entry as it is then.
+let_finish() {
+  local word="$1" running='gone' began="${SECONDS}"
+  if [[ "${word}" =~ ^(learner|unstarted)$ && -d "${ETCD_DIR}/member/wal" ]]; then
+    running=$(container_word "${SERVICE}")
+  fi
+  if [[ "${mode}" == 'apply' && "${running}" == 'running' ]]; then
+    say "an earlier attempt is under way: it is given ${DEADLINE_FRESH} s to finish by itself"
+    while [[ "${word}" =~ ^(learner|unstarted|unreachable)$ ]] \
+      && ((SECONDS - began < DEADLINE_FRESH)); do
+      sleep 1
+      word=$(entry_word "${DATA_DIR}")
+    done
+    say "its entry is now: ${word}"
+  fi
+  printf '%s\n' "${word}"
+}
+
+# spare_voter: before anything is cleared. This host may have become a voter between the look and
+# the stop; cleared, it would take the quorum of two with it for ever. A voter that was stopped is
+# told by a cluster that no longer answers.
+spare_voter() {
+  local word scale
+  if ((work > 0)) || [[ ! -d "${ETCD_DIR}/member/wal" ]]; then
+    return
+  fi
+  word=$(entry_word "${DATA_DIR}")
+  case "${word}" in
+    learner | unstarted | absent | rejected | missing) ;;
+    voter)
+      way='done'
+      already "${HOST} became a voter meanwhile: nothing is cleared"
+      ;;
+    *)
+      scale=$(service_scale "${SERVICE}")
+      # Only what this recovery has made may start again; the old data never.
+      if [[ -e "${STATE}/cleared" && "${scale}" == 0 ]]; then
+        mutate docker_patiently service scale --detach "${SERVICE}=1"
+      fi
+      stop "${BUSY}" "the cluster does not answer: ${HOST} may just have become one of two voters" \
+        'learner, unstarted, absent or voter' "${word}" \
+        'nothing was cleared; what was stopped is started again: run the script again in a minute'
+      ;;
+  esac
 }
 
 # clear_away NAME: takes DATA_DIR/NAME out of the way: what this host had before the recovery goes
@@ -701,6 +752,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

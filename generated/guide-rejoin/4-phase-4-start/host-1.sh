@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-1.sh, 3-phase-3-rewrite/host-1.sh
 #   changes   4.1 Start the service of host-1
-#   inputs    sha256:573bdc9661f51600e51575c38d980765e731abeb09333df72b0bfd3938f3f8a2
+#   inputs    sha256:fb5091de95930b18e87e329a9a6c7496d937197415667656a52ac6661d8a79ac
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -277,7 +277,11 @@ wait_softly() {
     return
   fi
   settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
+  if [[ "${mode}" == 'look' && "|${want}|" != *"|${settled}|"* ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${settled}"
+    cannot_know 'what is to be done if that does not help'
     return
   fi
   while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
@@ -355,6 +359,20 @@ task_word() {
     printf 'elsewhere\n'
   else
     printf '%s\n' "${state}"
+  fi
+}
+
+# machine_word SERVICE: down, where the node of its newest task is (Swarm calls such a task running
+# for ever), else up.
+machine_word() {
+  local text node status=0
+  text=$(newest_task "$1")
+  read -r _ node _ <<<"${text}"
+  text=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  if ((status == 0)) && [[ $'\n'"${text}"$'\n' == *$'\n'"${node} Down"$'\n'* ]]; then
+    printf 'down\n'
+  else
+    printf 'up\n'
   fi
 }
 
@@ -488,6 +506,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

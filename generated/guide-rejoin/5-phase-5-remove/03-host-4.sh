@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Scale the service to 0; 5.2 Save the specification of every database
 #   destroys  5.2 Take host-4 out of its databases; 5.2 Remove the record of host-4
-#   inputs    sha256:e526b63ed0aa4f525e96add92920bd720606f86e64e0a6e19da5d17d81d1310c
+#   inputs    sha256:1b0d6006868687363f7169c73245cf9fb0e4421051eb7fa0ac6f4a577560a160
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -119,7 +119,7 @@ stop_services() {
   fi
   if [[ "${step}" == 1.* ]]; then
     refuse_quorum
-  elif [[ -d "${STATE}/before" && "${HOST}" == "${RECOVERY_HOST}" ]]; then
+  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then
@@ -851,7 +851,11 @@ wait_softly() {
     return
   fi
   settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
+  if [[ "${mode}" == 'look' && "|${want}|" != *"|${settled}|"* ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${settled}"
+    cannot_know 'what is to be done if that does not help'
     return
   fi
   while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
@@ -929,6 +933,20 @@ task_word() {
     printf 'elsewhere\n'
   else
     printf '%s\n' "${state}"
+  fi
+}
+
+# machine_word SERVICE: down, where the node of its newest task is (Swarm calls such a task running
+# for ever), else up.
+machine_word() {
+  local text node status=0
+  text=$(newest_task "$1")
+  read -r _ node _ <<<"${text}"
+  text=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  if ((status == 0)) && [[ $'\n'"${text}"$'\n' == *$'\n'"${node} Down"$'\n'* ]]; then
+    printf 'down\n'
+  else
+    printf 'up\n'
   fi
 }
 
@@ -1062,6 +1080,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -9,7 +9,7 @@
 #   guide     7.1c 7.1e
 #   after     4-phase-4-start/host-1.sh, 6-phase-6-join/01-host-2.sh
 #   changes   7.1c Start client host host-4 and see that it connects
-#   inputs    sha256:fb72c3c876a4ba66fb51ed53241d9749474973640c70ee72a68e132fc483ebdc
+#   inputs    sha256:9c43c14a6d2192049b30d5a37ca50336424a21ad5d4ab77d3cdbec7f137ab3df
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -85,7 +85,7 @@ main() {
 # Guide 7.1: the guide removes, clears and joins every client host anew. One whose credentials are
 # valid needs a start and nothing else; one that runs and is healthy is left alone.
 start_client() {
-  local target="$1" service="$2" url="$3" scale word since
+  local target="$1" service="$2" url="$3" scale word since limit="${DEADLINE_FRESH}"
   local again="its removal (phase 5), ...-${target}-clear.sh on ${target}, ...-${target}-join.sh"
   word=$(record_word "${target}")
   [[ "${word}" == 'present' ]] || stop "${MISMATCH}" \
@@ -109,7 +109,12 @@ start_client() {
     # What it wrote before this start proves nothing.
     since=$(date +%s)
   fi
-  wait_softly "${DEADLINE_FRESH}" 'fresh|uninitialised' "${target} is healthy" \
+  word=$(api_word "${url}/v1/version")
+  if [[ "${scale}" == 1 && "${word}" == 200 ]]; then
+    # It runs, and a status is written every 15 s.
+    limit=20
+  fi
+  wait_softly "${limit}" 'fresh|uninitialised' "${target} is healthy" \
     start_client_word "${target}" "${url}" "${since}"
   if [[ "${scale}" == 1 && "${settled}" == 'fresh' ]]; then
     already "${target} is healthy: left alone"
@@ -128,13 +133,16 @@ start_client() {
   if ((work > 0)) || [[ "${settled}" == 'fresh' ]]; then
     return
   fi
-  word=$(task_word "${service}" '')
+  word=$(machine_word "${service}")
+  if [[ "${word}" == 'up' ]]; then
+    word=$(task_word "${service}" '')
+  fi
   case "${settled}:${word}" in
     uninitialised:*)
       stop "${MISMATCH}" "${target} has no credentials: its data directory is empty" 'healthy' \
         "${settled}" "${again}"
       ;;
-    *:pending | *:assigned | *:none | *:unknown)
+    *:down | *:pending | *:assigned | *:none | *:unknown)
       stop "${BUSY}" "Swarm has not started ${service}" 'running' "${word}" \
         "see: docker node ls; bring the machine of ${target} back, then run this script again"
       ;;
@@ -185,7 +193,11 @@ wait_softly() {
     return
   fi
   settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
+  if [[ "${mode}" == 'look' && "|${want}|" != *"|${settled}|"* ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${settled}"
+    cannot_know 'what is to be done if that does not help'
     return
   fi
   while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
@@ -263,6 +275,20 @@ task_word() {
     printf 'elsewhere\n'
   else
     printf '%s\n' "${state}"
+  fi
+}
+
+# machine_word SERVICE: down, where the node of its newest task is (Swarm calls such a task running
+# for ever), else up.
+machine_word() {
+  local text node status=0
+  text=$(newest_task "$1")
+  read -r _ node _ <<<"${text}"
+  text=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  if ((status == 0)) && [[ $'\n'"${text}"$'\n' == *$'\n'"${node} Down"$'\n'* ]]; then
+    printf 'down\n'
+  else
+    printf 'up\n'
   fi
 }
 
@@ -396,6 +422,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

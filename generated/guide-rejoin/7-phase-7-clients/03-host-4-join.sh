@@ -11,7 +11,7 @@
 #             7-phase-7-clients/02-host-4-clear.sh
 #   changes   7.1c Start the service of host-4
 #   destroys  7.1e Join host-4 to the cluster
-#   inputs    sha256:ff5e3cc9edcd694b140027c1149f7216b364679713c2b9a7ca7dd9b919fa4d9d
+#   inputs    sha256:00c0e11080f358bde887374312465fa1cf6c86cebf3a7ba9f0801bbe9ac58278
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -277,7 +277,11 @@ wait_softly() {
     return
   fi
   settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
+  if [[ "${mode}" == 'look' && "|${want}|" != *"|${settled}|"* ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${settled}"
+    cannot_know 'what is to be done if that does not help'
     return
   fi
   while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
@@ -355,6 +359,20 @@ task_word() {
     printf 'elsewhere\n'
   else
     printf '%s\n' "${state}"
+  fi
+}
+
+# machine_word SERVICE: down, where the node of its newest task is (Swarm calls such a task running
+# for ever), else up.
+machine_word() {
+  local text node status=0
+  text=$(newest_task "$1")
+  read -r _ node _ <<<"${text}"
+  text=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  if ((status == 0)) && [[ $'\n'"${text}"$'\n' == *$'\n'"${node} Down"$'\n'* ]]; then
+    printf 'down\n'
+  else
+    printf 'up\n'
   fi
 }
 
@@ -488,6 +506,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -8,7 +8,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:03363ad6b1a1e7e4877a4811afcf67cd717bd6e2ad98746a9d963354b2b9f932
+#   inputs    sha256:68e678b1fb9d191201af82b0b7386597011599b87b9d06d61b14aba22a8c53e0
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -354,6 +354,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:d6afee5653d33bca0a96bec08aa3f544fc668e060b938c48d6d0c64a97dcc4f2
+#   inputs    sha256:d4bc3ef4522c1c9f5b1d99dcb3bfd3c2e454111dea8797afac1ee419996c4757
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -167,8 +167,8 @@ check_recovery_host_pair() {
 }
 
 # check_recovery_host_ca: the join token in the snapshot begins with the CA's fingerprint, so it
-# tells whether snapshot and certificates belong to one cluster. Without a CA in its etcd the Control
-# Plane makes a new one in silence, and no other host gets in again.
+# tells whether snapshot and certificates belong to one cluster. Without a CA in its etcd the
+# Control Plane makes a new one in silence, and no other host gets in again.
 check_recovery_host_ca() {
   local seen own
   own=$(openssl x509 -in "${CERTIFICATES}/ca.crt" -outform der | sha256sum)
@@ -586,6 +586,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

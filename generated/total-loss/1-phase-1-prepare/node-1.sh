@@ -11,7 +11,7 @@
 #             Place control-plane_node-1 on its node of this Swarm; 1.3 Scale all server services to
 #             0; 1.3 End the container and prove that it is gone; 1.1 Choose the snapshot, with its
 #             evidence
-#   inputs    sha256:44f73099ff378b9bb4394fd91cf7d3dfbf2bd3738ca4a258618fef7d0ca6b485
+#   inputs    sha256:5355e0f1067ba0f989cf3e66c7462166e2c3a19904d3bd140ac3405b80061e7c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -278,7 +278,7 @@ stop_services() {
   fi
   if [[ "${step}" == 1.* ]]; then
     refuse_quorum
-  elif [[ -d "${STATE}/before" && "${HOST}" == "${RECOVERY_HOST}" ]]; then
+  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then
@@ -908,6 +908,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/node-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:40437457935a34d05b46ab792b08a4b924b1858d0d6d842da108940ba6757fa9
+#   inputs    sha256:dd2292eee53fe0d1970522b47e71102473cf59bda72cca8b1f79ce0bda7aff20
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -569,6 +569,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

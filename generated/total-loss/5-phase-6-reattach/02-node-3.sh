@@ -14,7 +14,7 @@
 #             that it is gone; 6.2b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:17ce3d66f8354b1e6bfc047e17ade1f4bc7c95b801eb9c0824727350ab5145de
+#   inputs    sha256:8898c663d483db71003908970feb51316b27e9966bb3b21f0744b41ab3fb5efa
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -77,7 +77,6 @@ readonly DEADLINE_SWARM='120'
 readonly DEADLINE_ETCD='60'
 readonly DEADLINE_API='180'
 readonly DEADLINE_FRESH='90'
-readonly DEADLINE_TASK='600'
 readonly DEADLINE_JOIN='600'
 
 main() {
@@ -235,6 +234,7 @@ check_reattachable() {
   local removal="$1" join="$2" entry record age complaint
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   entry=$(entry_word "${DATA_DIR}")
+  entry=$(let_finish "${entry}")
   record=$(record_word "${HOST}")
   if [[ "${entry}" == 'voter' && "${record}" == 'present' ]]; then
     [[ -d "${ETCD_DIR}/member/wal" ]] \
@@ -297,7 +297,7 @@ stop_services() {
   fi
   if [[ "${step}" == 1.* ]]; then
     refuse_quorum
-  elif [[ -d "${STATE}/before" && "${HOST}" == "${RECOVERY_HOST}" ]]; then
+  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then
@@ -427,18 +427,14 @@ stop_container_word() {
 # host keeps all it was given; only etcd/ is set aside, and the configuration says client, with the
 # recovery host as endpoint: started as a server it then joins with its own credentials.
 clear_for_reattach() {
-  local word mode_bits owner was text
+  local mode_bits owner was text
   if [[ "${way}" == 'done' ]]; then
     already "${HOST} is a voter: nothing is cleared"
     return
   fi
-  if ((work == 0)); then
-    word=$(entry_word "${DATA_DIR}")
-    if [[ "${word}" == 'voter' && -d "${ETCD_DIR}/member/wal" ]]; then
-      way='done'
-      already "${HOST} became a voter meanwhile: nothing is cleared"
-      return
-    fi
+  spare_voter
+  if [[ "${way}" == 'done' ]]; then
+    return
   fi
   clear_away etcd
   keep_copy generated.config.json
@@ -665,9 +661,7 @@ prove_voter() {
   fi
 }
 
-# What coming back (phases 6 and 7) and its undo share. `way` is set by the step that looks first:
-# done means this host is a voter of the recovered cluster already, and nothing may stop it.
-way=''
+# What coming back (phases 6 and 7) and its undo share.
 
 # as_kept DIR COMMAND...: as as_host, with the certificates and the password kept in DIR: the data
 # directory itself, or where they were set aside. etcdctl reads all of it from its environment.
@@ -746,6 +740,54 @@ entry_word() {
       | member_state)
   fi
   printf '%s\n' "${word}"
+}
+
+# let_finish ENTRY: where an attempt of this host is under way (ENTRY learner or unstarted, its data
+# there, its container running), it is given time: mostly it becomes a voter by itself. Prints the
+# entry as it is then.
+let_finish() {
+  local word="$1" running='gone' began="${SECONDS}"
+  if [[ "${word}" =~ ^(learner|unstarted)$ && -d "${ETCD_DIR}/member/wal" ]]; then
+    running=$(container_word "${SERVICE}")
+  fi
+  if [[ "${mode}" == 'apply' && "${running}" == 'running' ]]; then
+    say "an earlier attempt is under way: it is given ${DEADLINE_FRESH} s to finish by itself"
+    while [[ "${word}" =~ ^(learner|unstarted|unreachable)$ ]] \
+      && ((SECONDS - began < DEADLINE_FRESH)); do
+      sleep 1
+      word=$(entry_word "${DATA_DIR}")
+    done
+    say "its entry is now: ${word}"
+  fi
+  printf '%s\n' "${word}"
+}
+
+# spare_voter: before anything is cleared. This host may have become a voter between the look and
+# the stop; cleared, it would take the quorum of two with it for ever. A voter that was stopped is
+# told by a cluster that no longer answers.
+spare_voter() {
+  local word scale
+  if ((work > 0)) || [[ ! -d "${ETCD_DIR}/member/wal" ]]; then
+    return
+  fi
+  word=$(entry_word "${DATA_DIR}")
+  case "${word}" in
+    learner | unstarted | absent | rejected | missing) ;;
+    voter)
+      way='done'
+      already "${HOST} became a voter meanwhile: nothing is cleared"
+      ;;
+    *)
+      scale=$(service_scale "${SERVICE}")
+      # Only what this recovery has made may start again; the old data never.
+      if [[ -e "${STATE}/cleared" && "${scale}" == 0 ]]; then
+        mutate docker_patiently service scale --detach "${SERVICE}=1"
+      fi
+      stop "${BUSY}" "the cluster does not answer: ${HOST} may just have become one of two voters" \
+        'learner, unstarted, absent or voter' "${word}" \
+        'nothing was cleared; what was stopped is started again: run the script again in a minute'
+      ;;
+  esac
 }
 
 # clear_away NAME: takes DATA_DIR/NAME out of the way: what this host had before the recovery goes
@@ -1187,220 +1229,6 @@ endpoint_field() {
   sed -nE "s/^\"$2\" : \"?([^\"]*)\"?\$/\1/p" <<<"${text}"
 }
 
-# What phases 4 to 8 ask of etcd, Swarm, tasks and databases while any of them may be restarting:
-# these probes answer with a word where the plain ones would end the script.
-
-settled='' # what wait_softly last saw; empty where nothing could be seen yet
-
-# wait_softly SECONDS WANT WHAT PROBE...: as wait_until, but at the limit it goes on, and the caller
-# decides by what was settled. WANT may be several words: fresh|absent.
-wait_softly() {
-  local limit="$1" want="$2" what="$3" began="${SECONDS}" told=0 spent=0
-  shift 3
-  settled=''
-  if ((work > 0)); then
-    say "would wait up to ${limit} s until ${what}"
-    return
-  fi
-  settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
-    return
-  fi
-  while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
-    if ((spent >= told)); then
-      say "waiting until ${what}: ${settled} (${spent} s, $((limit - spent)) s left)"
-      told=$((spent + 5))
-    fi
-    sleep 1
-    settled=$("$@")
-    spent=$((SECONDS - began))
-  done
-  say "${what}: ${settled}"
-}
-
-# etcdctl_word ENDPOINT ARGUMENT...: ok | failed, for a read; its text is in scratch/etcdctl.out,
-# its complaints in scratch/etcdctl.err.
-etcdctl_word() {
-  as_host bash -c 'if timeout 15 "${@:2}" >"$1.out" 2>"$1.err"; then printf "ok\n"
-    else printf "failed\n"; fi' _ "${scratch}/etcdctl" etcdctl --endpoints "$1" \
-    "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s "${@:2}"
-}
-
-# membership ENDPOINT: the lines of members, in order of name, or the one line: unanswered.
-membership() {
-  local word
-  word=$(etcdctl_word "$1" member list -w simple)
-  if [[ "${word}" != 'ok' ]]; then
-    printf 'unanswered\n'
-    return
-  fi
-  member_lines <"${scratch}/etcdctl.out" | sort -t '|' -k 3,3 -k 1,1
-}
-
-# voter_names ENDPOINT: names of the started voters, one a line, or unanswered.
-voter_names() {
-  local list
-  list=$(membership "$1")
-  awk -F '|' '$1 == "unanswered" { print } $2 == "started" && $5 == "false" { print $3 }' \
-    <<<"${list}"
-}
-
-# newest_task SERVICE: `STATE NODE CREATED ID` of the newest task Swarm wants to run; CREATED in
-# epoch seconds. Without one: `none - 0 -`; where Docker does not answer: `unknown - 0 -`.
-newest_task() {
-  local text status=0
-  local -a ids=()
-  text=$(timeout 20 docker service ps --quiet --no-trunc --filter desired-state=running -- "$1" \
-    2>/dev/null) || status=$?
-  if ((status == 0)) && [[ -z "${text}" ]]; then
-    printf 'none - 0 -\n'
-    return
-  fi
-  mapfile -t ids <<<"${text}"
-  if ((status == 0)); then
-    text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
-  fi
-  if ((status != 0)); then
-    printf 'unknown - 0 -\n'
-    return
-  fi
-  jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
-    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
-    <<<"${text}"
-}
-
-# task_word SERVICE NODE [BEFORE]: running | elsewhere | before | the state of the newest task.
-# NODE may be empty: any. A task whose id is BEFORE is the one that a restart replaces.
-task_word() {
-  local text state node id
-  text=$(newest_task "$1")
-  read -r state node _ id <<<"${text}"
-  if [[ "${id}" != '-' && "${id}" == "${3:-}" ]]; then
-    printf 'before\n'
-  elif [[ "${state}" == 'running' && -n "$2" && "${node}" != "$2" ]]; then
-    printf 'elsewhere\n'
-  else
-    printf '%s\n' "${state}"
-  fi
-}
-
-# started_at SERVICE: when its newest task was made, in epoch seconds; 0 if there is none.
-started_at() {
-  local text created
-  text=$(newest_task "$1")
-  read -r _ _ created _ <<<"${text}"
-  printf '%s\n' "${created}"
-}
-
-# recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,
-# nothing, which host_word takes for 30 s ago.
-recovered_at() {
-  local created
-  created=$(started_at "${RECOVERY_SERVICE}")
-  if ((created > 0)); then
-    printf '%s\n' "${created}"
-  fi
-}
-
-# hosts_word SINCE HOST...: fresh, or what is not: `host-2 stale, host-3 absent`. SINCE, which may
-# be empty, and the words are those of host_word; one request for all hosts.
-hosts_word() {
-  local since="$1" now
-  shift
-  now=$(date +%s)
-  api GET "${RECOVERY_API}/v1/hosts"
-  if [[ "${http_status}" != 200 ]]; then
-    printf '%s\n' "${http_status}"
-    return
-  fi
-  jq -r --argjson since "${since:-$((now - 30))}" --args "${EPOCH_JQ}"'
-    (.hosts | map({key: .id, value: .status}) | from_entries) as $seen
-    | [$ARGS.positional[] | . as $id | $seen[$id]
-      | (if . == null then "absent" elif .state != "healthy" then .state // "unknown"
-         elif (.updated_at | epoch) < $since then "stale"
-         else "fresh" end) | select(. != "fresh") | "\($id) \(.)"]
-    | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
-}
-
-# away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
-# one shows its last words for up to 30 s.
-away_word() {
-  local word
-  word=$(host_word "$1")
-  case "${word}" in
-    stale | unreachable | unknown | absent) printf 'away\n' ;;
-    fresh | healthy | degraded) printf 'back\n' ;;
-    *) printf '%s\n' "${word}" ;;
-  esac
-}
-
-# task_end_word URL: ended | its present status | the failed request. Poll a task only where it
-# lives, under its host or database: /v1/tasks/ID does not exist in any release.
-task_end_word() {
-  local status
-  api GET "$1"
-  if [[ "${http_status}" != 200 ]]; then
-    printf '%s\n' "${http_status}"
-    return
-  fi
-  status=$(answer '.status // "unknown"')
-  case "${status}" in
-    completed | failed | canceled) printf 'ended\n' ;;
-    *) printf '%s\n' "${status}" ;;
-  esac
-}
-
-# await_task URL WHAT: waits for a task's end; the script stops unless it is completed.
-await_task() {
-  local status error
-  local diagnose="curl '$1'"
-  wait_until "${DEADLINE_TASK}" ended "$2 has ended" task_end_word "$1"
-  api_must 200 GET "$1"
-  status=$(answer '.status')
-  error=$(answer '.error // "no error text"')
-  [[ "${status}" == 'completed' ]] || stop "${FAILED}" "$2 has not worked" 'completed' \
-    "${status}: ${error}" 'mend what the error names, then run this script again: it repeats it'
-  say "$2 is completed"
-}
-
-# databases_word: read, and every database in full is a JSON array in scratch/databases.json; or the
-# failed request. The list alone has no specs, on 0.6 no instances either, and none at all is {}.
-databases_word() {
-  local ids id
-  : >"${scratch}/databases"
-  api GET "${RECOVERY_API}/v1/databases"
-  if [[ "${http_status}" == 200 ]]; then
-    ids=$(answer '.databases // [] | .[].id')
-    for id in ${ids}; do
-      api GET "${RECOVERY_API}/v1/databases/${id}"
-      [[ "${http_status}" == 200 ]] || break
-      cat -- "${scratch}/answer" >>"${scratch}/databases"
-    done
-  fi
-  if [[ "${http_status}" == 200 ]]; then
-    jq -s '.' -- "${scratch}/databases" >"${scratch}/databases.json"
-    printf 'read\n'
-  else
-    printf '%s\n' "${http_status}"
-  fi
-}
-
-# read_databases: as databases_word, and the script stops where they cannot be read.
-read_databases() {
-  local word
-  word=$(databases_word)
-  [[ "${word}" == 'read' ]] || stop "${BUSY}" 'the databases cannot be read' '200' "${word}" \
-    "see: ${RECOVERY_API}/v1/databases; run the script again"
-}
-
-# databases_on HOST...: ids of the databases read last that have anything on one of these hosts, in
-# their spec or in their records: after a failed update the records alone still say so.
-databases_on() {
-  jq -r --args '$ARGS.positional as $hosts | .[] | select([(.spec.nodes, .spec.services | .[]?
-      | .host_ids[]?), (.instances, .service_instances | .[]? | .host_id)]
-    | any(. as $one | $hosts | index($one))) | .id' -- "$@" <"${scratch}/databases.json"
-}
-
 # --- library: the same in every script of every bundle
 
 # Exit statuses, told in --help.
@@ -1414,6 +1242,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:51d41c7ea8f22a48544ece828ba7f5a5dec13650a733c82b359d8f3435951da0
+#   inputs    sha256:efaf1acc9f5c14e434dc92111e1456c3d620626dacb9e2e10ef36acc58b1854a
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -183,7 +183,11 @@ revive_swarm_majority() {
     known=$((known + 1))
     host="${manager%:*}"
     host="${host#\[}"
-    word=$(port_word "${host%\]}" "${manager##*:}" 2)
+    host="${host%\]}"
+    word='open' # this machine's own
+    if [[ " ${HOST_ADDRESSES[*]} " != *" ${host} "* ]]; then
+      word=$(port_word "${host}" "${manager##*:}" 2)
+    fi
     if [[ "${word}" == 'open' ]]; then
       up=$((up + 1))
     fi
@@ -210,7 +214,7 @@ stop_services() {
   fi
   if [[ "${step}" == 1.* ]]; then
     refuse_quorum
-  elif [[ -d "${STATE}/before" && "${HOST}" == "${RECOVERY_HOST}" ]]; then
+  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then
@@ -906,6 +910,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:ea141ab854b63eb3c267baaa2b3c560fcea3398bcbc5dedf8cf1598df19c55f6
+#   inputs    sha256:0263e2fe55c44b3e9f167542a69eef1e0d27b3d6be9da9d39216af4c8fcd38c2
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -167,8 +167,8 @@ check_recovery_host_pair() {
 }
 
 # check_recovery_host_ca: the join token in the snapshot begins with the CA's fingerprint, so it
-# tells whether snapshot and certificates belong to one cluster. Without a CA in its etcd the Control
-# Plane makes a new one in silence, and no other host gets in again.
+# tells whether snapshot and certificates belong to one cluster. Without a CA in its etcd the
+# Control Plane makes a new one in silence, and no other host gets in again.
 check_recovery_host_ca() {
   local seen own
   own=$(openssl x509 -in "${CERTIFICATES}/ca.crt" -outform der | sha256sum)
@@ -586,6 +586,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

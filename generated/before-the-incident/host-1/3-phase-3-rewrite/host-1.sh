@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/host-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:6b2d300d2836b762204936cb523dc85ef281f76a92f312171cd15585e7c140ad
+#   inputs    sha256:f45a76777090818a68c22456a6fb8d92079b3085c0c63262b6e33077045b9508
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -569,6 +569,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh, 5-phase-6-reattach/01-host-2.sh
 #   changes   8.1 Restart host-2 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:7c15c893cdf1c716e75baa410d80bd5486ccaf70a2d36baa776815f622001d14
+#   inputs    sha256:eb048bfa5ae33b2db57a8a5e8bdf6d9f582db1dd58765b84d7bb0e9d4b87488c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -128,7 +128,7 @@ restart_host() {
   case "${word}" in
     restart) ;;
     unanswered)
-      stop "${BUSY}" "etcd at ${RECOVERY_ENDPOINT} does not answer" 'a member list' '' \
+      stop "${BUSY}" "etcd at ${RECOVERY_ENDPOINT} or Docker does not answer" '' '' \
         'wait a minute, then run the script again'
       ;;
     *)
@@ -175,6 +175,10 @@ restart_host_word() {
     return
   fi
   scale=$(service_scale "${service}")
+  if [[ "${scale}" == 'unknown' ]]; then
+    printf 'unanswered\n'
+    return
+  fi
   if [[ "${scale}" != 1 ]]; then
     printf '%s has no replica to restart (%s)\n' "${service}" "${scale}"
     return
@@ -470,7 +474,11 @@ wait_softly() {
     return
   fi
   settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
+  if [[ "${mode}" == 'look' && "|${want}|" != *"|${settled}|"* ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${settled}"
+    cannot_know 'what is to be done if that does not help'
     return
   fi
   while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
@@ -548,6 +556,20 @@ task_word() {
     printf 'elsewhere\n'
   else
     printf '%s\n' "${state}"
+  fi
+}
+
+# machine_word SERVICE: down, where the node of its newest task is (Swarm calls such a task running
+# for ever), else up.
+machine_word() {
+  local text node status=0
+  text=$(newest_task "$1")
+  read -r _ node _ <<<"${text}"
+  text=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  if ((status == 0)) && [[ $'\n'"${text}"$'\n' == *$'\n'"${node} Down"$'\n'* ]]; then
+    printf 'down\n'
+  else
+    printf 'up\n'
   fi
 }
 
@@ -681,6 +703,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

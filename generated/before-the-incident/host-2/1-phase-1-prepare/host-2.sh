@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:c15af904563cda3f88c0e0cecc1c448ef2272f6a0bda93f61018110259125bc8
+#   inputs    sha256:240715798fe54ff7d2db2e285f810c0e0bd4a5c7265529c39d1859c358408190
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -183,7 +183,11 @@ revive_swarm_majority() {
     known=$((known + 1))
     host="${manager%:*}"
     host="${host#\[}"
-    word=$(port_word "${host%\]}" "${manager##*:}" 2)
+    host="${host%\]}"
+    word='open' # this machine's own
+    if [[ " ${HOST_ADDRESSES[*]} " != *" ${host} "* ]]; then
+      word=$(port_word "${host}" "${manager##*:}" 2)
+    fi
     if [[ "${word}" == 'open' ]]; then
       up=$((up + 1))
     fi
@@ -210,7 +214,7 @@ stop_services() {
   fi
   if [[ "${step}" == 1.* ]]; then
     refuse_quorum
-  elif [[ -d "${STATE}/before" && "${HOST}" == "${RECOVERY_HOST}" ]]; then
+  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then
@@ -906,6 +910,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

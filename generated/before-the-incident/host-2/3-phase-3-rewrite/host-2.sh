@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/host-2.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:e054073469825747056848c370ec285fd21f6a97dbfd868a051da0c174b62f13
+#   inputs    sha256:70b20ccf6739296558ea375b2663ac7286a76875ccd6cfa0ba71ea878991199a
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -569,6 +569,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -13,7 +13,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             host-1
 #   destroys  6.1e Join host-1 to the cluster
-#   inputs    sha256:2710778263f46bd2672d148d2dfd6f48a77c1123b0cc790ffa5b15cc7b301c66
+#   inputs    sha256:c35d99cf974eeba0dd26e746bb5adf2bb969b7f2bd0403d9796c217564e52b82
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -176,9 +176,10 @@ return_to_swarm_join() {
 # guide 6.1a: the guide clears a host without looking. Its record has to be gone (a join is refused
 # otherwise), and a host that could be reattached must not lose its databases by mistake.
 check_joinable() {
-  local removal="$1" reattach="$2" entry record age
+  local removal="$1" reattach="$2" entry record age complaint
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   entry=$(entry_word "${DATA_DIR}")
+  entry=$(let_finish "${entry}")
   record=$(record_word "${HOST}")
   case "${record}:${entry}" in
     present:voter)
@@ -194,6 +195,11 @@ check_joinable() {
       wait_until "${DEADLINE_JOIN}" present "the record of ${HOST} is there" record_word "${HOST}"
       way='done'
       return
+      ;;
+    absent:unreachable)
+      complaint=$(tail -n 1 -- "${scratch}/etcd.err")
+      stop "${BUSY}" "cannot reach etcd at ${RECOVERY_ENDPOINT}" 'an answer' "${complaint}" \
+        'mend the network between them; run it again'
       ;;
     absent:*) say "the record of ${HOST} is removed: it may join" ;;
     *)
@@ -229,7 +235,7 @@ stop_services() {
   fi
   if [[ "${step}" == 1.* ]]; then
     refuse_quorum
-  elif [[ -d "${STATE}/before" && "${HOST}" == "${RECOVERY_HOST}" ]]; then
+  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then
@@ -371,6 +377,10 @@ clear_for_join() {
   [[ "${record}" == 'absent' ]] \
     || stop "${MISMATCH}" "the record of ${HOST} is still there" 'removed by phase 5' "${record}" \
       "run the script of phase 5 that removes ${HOST}, on ${RECOVERY_HOST}, first"
+  spare_voter
+  if [[ "${way}" == 'done' ]]; then
+    return
+  fi
   for name in etcd certificates generated.config.json; do
     clear_away "${name}"
   done
@@ -656,9 +666,7 @@ prove_voter() {
   fi
 }
 
-# What coming back (phases 6 and 7) and its undo share. `way` is set by the step that looks first:
-# done means this host is a voter of the recovered cluster already, and nothing may stop it.
-way=''
+# What coming back (phases 6 and 7) and its undo share.
 
 # as_kept DIR COMMAND...: as as_host, with the certificates and the password kept in DIR: the data
 # directory itself, or where they were set aside. etcdctl reads all of it from its environment.
@@ -737,6 +745,54 @@ entry_word() {
       | member_state)
   fi
   printf '%s\n' "${word}"
+}
+
+# let_finish ENTRY: where an attempt of this host is under way (ENTRY learner or unstarted, its data
+# there, its container running), it is given time: mostly it becomes a voter by itself. Prints the
+# entry as it is then.
+let_finish() {
+  local word="$1" running='gone' began="${SECONDS}"
+  if [[ "${word}" =~ ^(learner|unstarted)$ && -d "${ETCD_DIR}/member/wal" ]]; then
+    running=$(container_word "${SERVICE}")
+  fi
+  if [[ "${mode}" == 'apply' && "${running}" == 'running' ]]; then
+    say "an earlier attempt is under way: it is given ${DEADLINE_FRESH} s to finish by itself"
+    while [[ "${word}" =~ ^(learner|unstarted|unreachable)$ ]] \
+      && ((SECONDS - began < DEADLINE_FRESH)); do
+      sleep 1
+      word=$(entry_word "${DATA_DIR}")
+    done
+    say "its entry is now: ${word}"
+  fi
+  printf '%s\n' "${word}"
+}
+
+# spare_voter: before anything is cleared. This host may have become a voter between the look and
+# the stop; cleared, it would take the quorum of two with it for ever. A voter that was stopped is
+# told by a cluster that no longer answers.
+spare_voter() {
+  local word scale
+  if ((work > 0)) || [[ ! -d "${ETCD_DIR}/member/wal" ]]; then
+    return
+  fi
+  word=$(entry_word "${DATA_DIR}")
+  case "${word}" in
+    learner | unstarted | absent | rejected | missing) ;;
+    voter)
+      way='done'
+      already "${HOST} became a voter meanwhile: nothing is cleared"
+      ;;
+    *)
+      scale=$(service_scale "${SERVICE}")
+      # Only what this recovery has made may start again; the old data never.
+      if [[ -e "${STATE}/cleared" && "${scale}" == 0 ]]; then
+        mutate docker_patiently service scale --detach "${SERVICE}=1"
+      fi
+      stop "${BUSY}" "the cluster does not answer: ${HOST} may just have become one of two voters" \
+        'learner, unstarted, absent or voter' "${word}" \
+        'nothing was cleared; what was stopped is started again: run the script again in a minute'
+      ;;
+  esac
 }
 
 # clear_away NAME: takes DATA_DIR/NAME out of the way: what this host had before the recovery goes
@@ -1194,7 +1250,11 @@ wait_softly() {
     return
   fi
   settled=$("$@")
-  if [[ "${mode}" == 'look' ]]; then
+  if [[ "${mode}" == 'look' && "|${want}|" != *"|${settled}|"* ]]; then
+    work_began="${step_number}"
+    work=1
+    say "would wait up to ${limit} s until ${what}; now: ${settled}"
+    cannot_know 'what is to be done if that does not help'
     return
   fi
   while [[ "|${want}|" != *"|${settled}|"* ]] && ((spent < limit)); do
@@ -1272,6 +1332,20 @@ task_word() {
     printf 'elsewhere\n'
   else
     printf '%s\n' "${state}"
+  fi
+}
+
+# machine_word SERVICE: down, where the node of its newest task is (Swarm calls such a task running
+# for ever), else up.
+machine_word() {
+  local text node status=0
+  text=$(newest_task "$1")
+  read -r _ node _ <<<"${text}"
+  text=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  if ((status == 0)) && [[ $'\n'"${text}"$'\n' == *$'\n'"${node} Down"$'\n'* ]]; then
+    printf 'down\n'
+  else
+    printf 'up\n'
   fi
 }
 
@@ -1405,6 +1479,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -8,7 +8,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:4c5e49158766536247cd542da21fdb2e21f7b8c2afaf0108a7233e32844c3224
+#   inputs    sha256:063e1c109de2d1c4d0c9cc4aa857c90a43e04d1380b6e96f0fb7296ed4a8c19f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -354,6 +354,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

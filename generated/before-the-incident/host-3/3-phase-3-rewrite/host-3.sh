@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/host-3.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:99100d4c5bb1b7c31acacdab1cf1e2b429a4fb560e5ba84cb24a890133b85611
+#   inputs    sha256:5bb56effb6000b0f7eba0bbaa0880ca51997f46a64ee21b3ae54de848d00d29f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -569,6 +569,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {

@@ -10,7 +10,7 @@
 #   guide     2.2
 #   changes   2.2 Scale the service to 0; 2.2 End the container and prove that it is gone; 2.2 Put
 #             the old etcd/ back, keep the restored one aside
-#   inputs    sha256:a0a7b8c66c9a13c5e6e2bcc37691fac41f3abaa4b531af24e36d8c42ced5eac1
+#   inputs    sha256:ba377eaeed384d8548b9a9c1f68ebf15cfb006a2f0449be62f9230ceb2cb8fc1
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -103,7 +103,7 @@ stop_services() {
   fi
   if [[ "${step}" == 1.* ]]; then
     refuse_quorum
-  elif [[ -d "${STATE}/before" && "${HOST}" == "${RECOVERY_HOST}" ]]; then
+  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then
@@ -541,6 +541,7 @@ work=0        # mutations shown and not run; always 0 when acting
 work_began=0  # the step that showed the first of them
 log=''        # this run's log, once there is one
 scratch=''    # a private temporary directory, gone at exit
+way=''        # done: a step has seen that this host is back already, and nothing may stop it
 
 # say TEXT: a line for people on standard error, and for the log when acting.
 say() {
