@@ -28,7 +28,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi

@@ -118,6 +118,7 @@ found_host() {
   mkdir -p "${DATA}/instances/db-1"
   printf 'the data of Postgres\n' >"${DATA}/instances/db-1/base"
   if [[ "${mode}" == server ]]; then give_etcd "${id}" old 4321; fi
+  chmod 0755 "${DATA}"
   if [[ "${state}" != alive ]]; then put "node/${node}/status" down; fi
   case "${state}:${mode}" in
     alive:server)
