@@ -61,7 +61,11 @@ revive_swarm_majority() {
     known=$((known + 1))
     host="${manager%:*}"
     host="${host#\[}"
-    word=$(port_word "${host%\]}" "${manager##*:}" 2)
+    host="${host%\]}"
+    word='open' # this machine's own
+    if [[ " ${HOST_ADDRESSES[*]} " != *" ${host} "* ]]; then
+      word=$(port_word "${host}" "${manager##*:}" 2)
+    fi
     if [[ "${word}" == 'open' ]]; then
       up=$((up + 1))
     fi

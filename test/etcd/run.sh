@@ -9,11 +9,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 tools=$(npx tsx test/tools/build.ts)
 room=$(mktemp -d)
 made=''
+machine=''
 clear() {
+  # With it goes everything in its process namespace.
+  [[ -z "${machine}" ]] || kill -KILL "${machine}" 2>/dev/null || true
   rm -rf -- "${room:?}"
   [[ -z "${made}" ]] || rmdir -- /data
 }
 trap clear EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
 bundle="${1:-}"
 if [[ -z "${bundle}" ]]; then
   bundle="${room}/bundle"
@@ -30,4 +35,6 @@ if [[ ! -d /data ]]; then
   made='yes'
 fi
 unshare --mount --net --pid --fork --kill-child --mount-proc \
-  bash test/etcd/machine.sh "${bundle}" "${tools}" "${room}"
+  bash test/etcd/machine.sh "${bundle}" "${tools}" "${room}" &
+machine=$!
+wait "${machine}"
