@@ -1,42 +1,34 @@
 // Turns `npm run lab` into scenarios run on several machines on this one, a table, and a clean end.
 
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { $ } from 'zx';
 import { buildTools } from '../tools/build.ts';
-import { controlPlane, realGeneration } from './image.ts';
+import { type ControlPlane, controlPlane, realGeneration } from './image.ts';
 import { createNetwork } from './machines.ts';
 import { measure } from './measure.ts';
 import { meetRequirements } from './requirements.ts';
 import { type Computer, compareStock, type Residue, takeStock } from './residue.ts';
 import { scenarios } from './scenarios/all.ts';
-import type { Outcome, Scenario, Stage } from './stage.ts';
-import { cleanUp, endProcesses, labDirectory, openState, type State } from './state.ts';
+import type { Scenario, Stage } from './stage.ts';
+import { cleanUp, clearLane, labDirectory, openState, type State, sweep } from './state.ts';
+import { printTable, type Row } from './table.ts';
 
 const usage = `usage: npm run lab [-- [--list | --keep | --bench] [SCENARIO...]]
   --list   names the scenarios
   --keep   leaves the machines of the last scenario running and tells how to enter them;
            the next run cleans them up
+  --lanes  how many scenarios run side by side (2; their time is mostly waiting)
   --bench  repeats the measured scenarios and the guide's own commands, prints medians and ratios
 PLAN_LAB_CONTROL_PLANE names a real Control Plane binary to run instead of the stand-in, and
 PLAN_LAB_GENERATION its API generation (0.6 or 0.9, the default).`;
-
-/** One row of the table. */
-type Row = {
-  readonly scenario: Scenario;
-  readonly against: string;
-  readonly total: number;
-  readonly outcome: Outcome | null;
-  readonly failure: string | null;
-};
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     options: {
       list: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
+      lanes: { type: 'string', default: '2' },
       bench: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -54,7 +46,9 @@ async function main(): Promise<number> {
   const unknown = positionals.filter((name) => !scenarios.some((one) => one.name === name));
   if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}\n${usage}`);
   if (values.bench) return benchLab();
-  return runLab(chosen(positionals), values.keep);
+  // Whoever wants to look around wants one scenario's machines.
+  const lanes = values.keep ? 1 : Math.max(1, Number(values.lanes));
+  return runLab(chosen(positionals), lanes, values.keep);
 }
 
 /** A real binary has one generation, so only that one's scenarios can run against it. */
@@ -66,15 +60,17 @@ function chosen(names: readonly string[]): readonly Scenario[] {
 
 /** The measurements for the README, repeated here and now. */
 async function benchLab(): Promise<number> {
-  const { state, tools } = await openLab();
+  const tools = await openLab();
+  const state = await openLane('bench');
+  const plane = await controlPlane(realGeneration());
   try {
     const stageOf = async (name: string): Promise<Stage> => ({
       name,
       network: await createNetwork(state, tools, false),
-      controlPlane: await controlPlane(realGeneration()),
+      controlPlane: plane,
       note: (text) => console.log(`${name}  ${text}`),
     });
-    const lines = await measure(stageOf, () => clearScenario(state));
+    const lines = await measure(stageOf, () => clearLane(state));
     console.log(`\n${lines.join('\n')}`);
     return 0;
   } finally {
@@ -82,45 +78,68 @@ async function benchLab(): Promise<number> {
   }
 }
 
-/** Requirements, tools, compiler, and a claimed lab directory that signals clean up. */
-async function openLab(): Promise<{ readonly state: State; readonly tools: string }> {
+/** Lanes of this run; a signal cleans all of them up. */
+const open: State[] = [];
+
+/** Requirements, tools and compiler; what a killed run left is gone. Returns the tools' folder. */
+async function openLab(): Promise<string> {
   await meetRequirements();
   const tools = await buildTools();
   await buildCompiler();
-  const state = await openState();
+  await sweep();
   // An interrupted lab is as clean as a finished one.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => void cleanUp(state).finally(() => process.exit(130)));
+    process.once(signal, () => {
+      void Promise.allSettled(open.map(cleanUp)).finally(() => process.exit(130));
+    });
   }
-  return { state, tools };
+  return tools;
 }
 
-async function runLab(list: readonly Scenario[], keep: boolean): Promise<number> {
-  const { state, tools } = await openLab();
+async function openLane(name: string): Promise<State> {
+  const state = await openState(name);
+  open.push(state);
+  return state;
+}
+
+async function runLab(list: readonly Scenario[], lanes: number, keep: boolean): Promise<number> {
+  const tools = await openLab();
   const before = await takeStock(labDirectory);
-  const rows: Row[] = [];
-  for (const [index, scenario] of list.entries()) {
-    const last = index === list.length - 1;
-    rows.push(await runScenario(scenario, state, tools, keep && last));
-    if (!(keep && last)) await clearScenario(state);
+  const planes = new Map<string, ControlPlane>();
+  for (const { generation } of list) {
+    if (!planes.has(generation)) planes.set(generation, await controlPlane(generation));
   }
+  const rows: Row[] = [];
+  const waiting = [...list];
+  const lane = async (number: number): Promise<void> => {
+    const state = await openLane(`lane-${number}`);
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const kept = keep && waiting.length === 0;
+      const plane = planes.get(next.generation);
+      if (plane === undefined) throw new Error(`no Control Plane of generation ${next.generation}`);
+      rows.push(await runScenario(next, plane, state, tools, kept));
+      if (!kept) await clearLane(state);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, (_, index) => lane(index + 1)));
+  rows.sort((a, b) => list.indexOf(a.scenario) - list.indexOf(b.scenario));
   printTable(rows);
   const failed = rows.some((row) => row.failure !== null);
   if (keep) {
-    tellWaysIn(state);
+    for (const state of open) tellWaysIn(state);
     return failed ? 1 : 0;
   }
-  await cleanUp(state);
-  const residue = await settledResidue(before, state);
+  for (const state of open) await cleanUp(state);
+  const residue = await settledResidue(before);
   console.log(`\nThis computer before and after:\n  ${residue.lines.join('\n  ')}`);
   if (residue.ours.length > 0) console.log(`left behind:\n  ${residue.ours.join('\n  ')}`);
   return failed || residue.ours.length > 0 ? 1 : 0;
 }
 
 /** The kernel needs a moment to forget the dead; what is still there after 10 s was left behind. */
-async function settledResidue(before: Computer, state: State): Promise<Residue> {
+async function settledResidue(before: Computer): Promise<Residue> {
   for (let tries = 0; ; tries += 1) {
-    const residue = compareStock(before, await takeStock(state.directory), state);
+    const residue = compareStock(before, await takeStock(labDirectory), open);
     if (residue.ours.length === 0 || tries === 20) return residue;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
@@ -128,6 +147,7 @@ async function settledResidue(before: Computer, state: State): Promise<Residue> 
 
 async function runScenario(
   scenario: Scenario,
+  plane: ControlPlane,
   state: State,
   tools: string,
   keep: boolean,
@@ -135,11 +155,10 @@ async function runScenario(
   const began = Date.now();
   const since = (): number => (Date.now() - began) / 1000;
   const note = (text: string): void => {
-    console.log(`${scenario.name.padEnd(4)} ${since().toFixed(1).padStart(6)} s  ${text}`);
+    console.log(`${scenario.name.padEnd(7)} ${since().toFixed(1).padStart(6)} s  ${text}`);
   };
-  console.log(`\n== ${scenario.name}: ${scenario.title} (${scenario.generation})`);
-  const plane = await controlPlane(scenario.generation);
   const against = `${plane.name} ${plane.generation}`;
+  note(`== ${scenario.title}; against ${against}`);
   try {
     const network = await createNetwork(state, tools, keep);
     const outcome = await scenario.run({ name: scenario.name, network, controlPlane: plane, note });
@@ -149,41 +168,6 @@ async function runScenario(
     const failure = error instanceof Error ? error.message : String(error);
     console.log(`\nFAILED ${scenario.name}: ${failure}\n`);
     return { scenario, against, total: since(), outcome: null, failure };
-  }
-}
-
-/** Everything of one scenario goes before the next; what was recorded stays recorded. */
-async function clearScenario(state: State): Promise<void> {
-  await endProcesses(state);
-  for (const folder of ['machines', 'bundles', 'execs.jsonl']) {
-    await rm(join(state.directory, folder), { recursive: true, force: true });
-  }
-}
-
-function printTable(rows: readonly Row[]): void {
-  const head = ['scenario', 'against', 'seconds', 'log-ins', 'scripts', 'edited', 'verdict', 'all'];
-  const lines = rows.map(({ scenario, against, total, outcome, failure }) => [
-    `${scenario.name} ${scenario.title}`,
-    against,
-    outcome === null ? '-' : outcome.seconds.toFixed(1),
-    outcome === null ? '-' : String(outcome.logIns),
-    outcome === null ? '-' : String(outcome.scriptRuns),
-    // Scripts are run as compiled: there is no place where a value could be edited.
-    '0',
-    failure === null ? 'recovered' : 'FAILED',
-    `${total.toFixed(0)} s`,
-  ]);
-  const widths = head.map((_, column) =>
-    Math.max(...[head, ...lines].map((line) => (line[column] ?? '').length)),
-  );
-  console.log('');
-  for (const line of [head, ...lines]) {
-    console.log(
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
   }
 }
 

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, readlink, rename, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
@@ -124,8 +124,10 @@ export async function createMachine(
 export const rootOf = (machine: Machine): string =>
   join(machine.network.state.directory, 'machines', machine.name, 'root');
 
-const cgroupOf = (machine: Machine): string =>
-  `plan-lab-${machine.network.state.owner.pid}-${machine.name}`;
+const cgroupOf = (machine: Machine): string => {
+  const { owner, directory } = machine.network.state;
+  return `plan-lab-${owner.pid}-${basename(directory)}-${machine.name}`;
+};
 
 async function makeDisk(machine: Machine): Promise<void> {
   const root = rootOf(machine);

@@ -1,6 +1,6 @@
 // Turns a compiled bundle into log-ins and script runs on the machines, in the plan's own order.
 
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
@@ -106,6 +106,8 @@ export async function sendOperator(
   label: string,
 ): Promise<Operator> {
   for (const host of cluster.hosts) await carry(bundle, host);
+  await rm(join(transcripts, label), { recursive: true, force: true });
+  await mkdir(join(transcripts, label), { recursive: true });
   return { label, cluster, bundle, runs: [], transcripts: { count: 0 }, visits: [] };
 }
 
@@ -142,12 +144,11 @@ export async function runScript(
 
 /** What each run said, for people: .cache/lab/runs holds the last lab's. */
 async function keepTranscript(operator: Operator, ran: ScriptRun): Promise<void> {
-  await mkdir(transcripts, { recursive: true });
   operator.transcripts.count += 1;
   const number = String(operator.transcripts.count).padStart(2, '0');
-  const name = `${operator.label}-${number}-${ran.path.replaceAll('/', '.')}.txt`;
+  const name = `${number}-${ran.path.replaceAll('/', '.')}.txt`;
   const head = `${ran.path} ${ran.options.join(' ')}: status ${ran.status}, ${ran.seconds} s\n`;
-  await writeFile(join(transcripts, name), head + ran.output);
+  await writeFile(join(transcripts, operator.label, name), head + ran.output);
 }
 
 function turnOf(bundle: Bundle, path: string): Turn {

@@ -64,12 +64,12 @@ export type Residue = {
 };
 
 /** Compares two lists; what other people start meanwhile is told, not blamed. */
-export function compareStock(before: Computer, after: Computer, state: State): Residue {
+export function compareStock(before: Computer, after: Computer, states: readonly State[]): Residue {
   const lines: string[] = [];
   const ours: string[] = [];
   for (const kind of Object.keys(before) as Kind[]) {
     const added = [...after[kind]].filter((name) => !before[kind].has(name));
-    const left = added.filter((name) => isOurs(kind, name, state));
+    const left = added.filter((name) => states.some((state) => isOurs(kind, name, state)));
     const foreign = added.length - left.length;
     const gone = [...before[kind]].filter((name) => !after[kind].has(name)).length;
     const numbers = `${before[kind].size} before, ${after[kind].size} after`;

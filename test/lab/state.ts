@@ -23,7 +23,7 @@ export type State = {
   readonly namespaces: string[];
 };
 
-/** Where machines' disks and the state file live; one lab at a time for each such folder. */
+/** Where machines' disks and state files live, one folder for each lane of a lab run. */
 export const labDirectory = process.env.PLAN_LAB_DIRECTORY ?? '/var/lib/plan-lab';
 
 const stateFile = (directory: string): string => join(directory, 'state.json');
@@ -38,18 +38,24 @@ export async function startOf(pid: number): Promise<string | null> {
 }
 
 /**
- * Claims the lab directory, first cleaning up after a run that was killed.
+ * Cleans up after runs that were killed.
  *
- * @throws if another lab run that is still alive owns the directory.
+ * @throws if a lab run that is still alive uses the lab directory.
  */
-export async function openState(directory: string = labDirectory): Promise<State> {
-  const left = await readState(directory);
-  if (left !== null) {
+export async function sweep(): Promise<void> {
+  for (const name of await readdir(labDirectory).catch(() => [])) {
+    const left = await readState(join(labDirectory, name));
+    if (left === null) continue;
     if (await isAlive(left.owner)) {
-      throw new Error(`another lab run (process ${left.owner.pid}) uses ${directory}`);
+      throw new Error(`another lab run (process ${left.owner.pid}) uses ${labDirectory}`);
     }
     await cleanUp(left);
   }
+}
+
+/** Opens a lane: a folder of its own for one scenario after another. */
+export async function openState(lane: string): Promise<State> {
+  const directory = join(labDirectory, lane);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const owner = { pid: process.pid, started: (await startOf(process.pid)) ?? '0' };
   const state = {
@@ -66,7 +72,7 @@ export async function openState(directory: string = labDirectory): Promise<State
 }
 
 /** The state an earlier run left in a directory, or null. */
-async function readState(directory: string = labDirectory): Promise<State | null> {
+async function readState(directory: string): Promise<State | null> {
   const text = await readFile(stateFile(directory), 'utf8').catch(() => null);
   return text === null ? null : (JSON.parse(text) as State);
 }
@@ -93,10 +99,22 @@ export async function cleanUp(state: State): Promise<void> {
   await endProcesses(state);
   await refuseMountsBelow(state.directory);
   await rm(state.directory, { recursive: true, force: true });
+  // Goes with the last lane.
+  await rmdir(labDirectory).catch(() => {});
+}
+
+/** Ends a scenario: its processes and files go, what was recorded stays recorded. */
+export async function clearLane(state: State): Promise<void> {
+  await endProcesses(state);
+  await refuseMountsBelow(state.directory);
+  for (const name of await readdir(state.directory)) {
+    if (name === 'state.json') continue;
+    await rm(join(state.directory, name), { recursive: true, force: true });
+  }
 }
 
 /** Kills what was recorded and removes its cgroups. */
-export async function endProcesses(state: State): Promise<void> {
+async function endProcesses(state: State): Promise<void> {
   for (const recorded of state.processes) {
     if (await isAlive(recorded)) kill(recorded.pid);
   }

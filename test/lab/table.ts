@@ -1,0 +1,42 @@
+// Turns finished scenarios into the table at the end of a lab run.
+
+import type { Outcome, Scenario } from './stage.ts';
+
+/** One row: a scenario, what it ran against, and how it went. */
+export type Row = {
+  readonly scenario: Scenario;
+  /** `stand-in 0.9`, or a real binary's name and generation. */
+  readonly against: string;
+  /** Seconds for everything: building, losing, recovering, proving. */
+  readonly total: number;
+  readonly outcome: Outcome | null;
+  readonly failure: string | null;
+};
+
+/** Prints the table; `seconds` is the recovery alone. */
+export function printTable(rows: readonly Row[]): void {
+  const head = ['scenario', 'against', 'seconds', 'log-ins', 'scripts', 'edited', 'verdict', 'all'];
+  const lines = rows.map(({ scenario, against, total, outcome, failure }) => [
+    `${scenario.name} ${scenario.title}`,
+    against,
+    outcome === null ? '-' : outcome.seconds.toFixed(1),
+    outcome === null ? '-' : String(outcome.logIns),
+    outcome === null ? '-' : String(outcome.scriptRuns),
+    // Scripts are run as compiled: there is no place where a value could be edited.
+    '0',
+    failure === null ? 'recovered' : 'FAILED',
+    `${total.toFixed(0)} s`,
+  ]);
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...lines].map((line) => (line[column] ?? '').length)),
+  );
+  console.log('');
+  for (const line of [head, ...lines]) {
+    console.log(
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+  }
+}
