@@ -19,6 +19,11 @@ check_removable() {
     already "there is no record of ${target}"
     return
   fi
+  if [[ -f "${STATE}/removed/${target}" ]]; then
+    removal_needed='no'
+    already "${target} was removed; its record is the one of its new join"
+    return
+  fi
   while ((${#ports[@]} > 0)); do
     name="${ports[0]}" port="${ports[1]}"
     ports=("${ports[@]:2}")

@@ -2,7 +2,12 @@
 # no instance is left: by now there is none. The guide polls /v1/tasks/ID, which no release has, and
 # takes `failed` for done. 0.7 and newer have a task of the host; on 0.6 its id leaves the list.
 remove_record() {
-  local target="$1" url="${RECOVERY_API}/v1/hosts/$1" release task='' text
+  local target="$1" url="${RECOVERY_API}/v1/hosts/$1" release task='' text proof
+  proof="${STATE}/removed/${target}"
+  if [[ -f "${proof}" ]]; then
+    already "${target} was removed by this recovery"
+    return
+  fi
   if [[ "${removal_needed}" == 'yes' ]]; then
     release=$(generation)
     if [[ "${release}" != '0.6' ]]; then
@@ -25,8 +30,10 @@ remove_record() {
       remove_record_word "${target}"
   fi
   remove_record_members "${target}"
-  text=$(record_word "${target}")
-  say "record of ${target}: ${text}"
+  # The host joins anew under the same id: only this tells a later run that it is not the old one.
+  text="${target} was removed"
+  mutate install -d -m 0700 -- "${STATE}/removed"
+  mutate put_file "${proof}" 0600 text
 }
 
 # remove_record_task HOST: the id of a removal that still runs, or nothing: a second DELETE while
