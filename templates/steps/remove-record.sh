@@ -4,8 +4,9 @@
 remove_record() {
   local target="$1" url="${RECOVERY_API}/v1/hosts/$1" release task='' text proof
   proof="${STATE}/removed/${target}"
-  if [[ -f "${proof}" ]]; then
-    already "${target} was removed by this recovery"
+  text=$(record_word "${target}")
+  if [[ "${text}" == 'present' && -f "${proof}" ]]; then
+    already "${target} was removed, and has joined anew"
     return
   fi
   if [[ "${removal_needed}" == 'yes' ]]; then
@@ -31,9 +32,11 @@ remove_record() {
   fi
   remove_record_members "${target}"
   # The host joins anew under the same id: only this tells a later run that it is not the old one.
-  text="${target} was removed"
-  mutate install -d -m 0700 -- "${STATE}/removed"
-  mutate put_file "${proof}" 0600 text
+  if [[ ! -f "${proof}" ]]; then
+    text="${target} was removed"
+    mutate install -d -m 0700 -- "${STATE}/removed"
+    mutate put_file "${proof}" 0600 text
+  fi
 }
 
 # remove_record_task HOST: the id of a removal that still runs, or nothing: a second DELETE while
