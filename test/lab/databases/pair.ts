@@ -47,9 +47,13 @@ export async function createPair(
       await startPatroni({ host });
     }
     await until('a database with a leader and a streaming replica', 90, async () => {
-      const query = `select count(*) from pg_stat_replication where state = 'streaming'`;
+      // A base backup under way streams too, and its instance does not listen yet.
+      const query = `select count(*) from pg_stat_replication
+        where state = 'streaming' and application_name <> 'pg_basebackup'`;
       const answer = await psqlAtLeader(pair, query);
-      return answer.status === 0 && answer.stdout.trim() === String(hosts.length - 1) ? true : null;
+      if (answer.status !== 0 || Number(answer.stdout) !== hosts.length - 1) return null;
+      const states = await Promise.all(pair.instances.map((one) => stateOf(pair, one)));
+      return states.includes('silent') ? null : true;
     });
   } catch (error) {
     throw new Error(
