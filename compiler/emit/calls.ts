@@ -101,7 +101,7 @@ const calls: { readonly [K in StepKind]: Call<K> } = {
   },
   'close-recovery': { args: none, tools: [], options: [] },
   'save-snapshot': { args: none, tools: etcd, options: [] },
-  'undo-restore': { args: none, tools: [], options: [] },
+  'undo-restore': { args: none, tools: etcdctl, options: [] },
   'undo-clear': { args: none, tools: docker, options: [] },
 };
 
