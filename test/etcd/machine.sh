@@ -390,4 +390,5 @@ same "${before_known}" "$(ctl get --prefix /known/ | sha256sum)" 'the data are t
 kill -KILL "${pid}"
 
 printf '1..%d\n' "${number}"
+printf 'etcd: %d passed, %d failed\n' "$((number - failed))" "${failed}"
 ((failed == 0))
