@@ -26,6 +26,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

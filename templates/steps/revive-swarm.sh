@@ -4,11 +4,14 @@
 # containers of this host restart, those of other hosts go on.
 revive_swarm() {
   local word asked='unknown'
+  # Managers may be lost a second time, so only a recovery that is closed ends this question.
   settle
-  if [[ "${settled}" == 'yes' ]]; then
+  if [[ -f "${STATE}/closed" ]]; then
     return
   fi
-  refuse_quorum
+  if [[ "${settled}" == 'no' ]]; then
+    refuse_quorum
+  fi
   word=$(swarm_word)
   if [[ "${word}" == 'leaderless' || "${word}" == 'manager' ]]; then
     asked=$(revive_swarm_majority)

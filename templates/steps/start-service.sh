@@ -23,7 +23,7 @@ start_service() {
     1) already "${service} is at 1" ;;
     unknown)
       stop "${BUSY}" "Docker does not tell the scale of ${service}" '' '' \
-        'see: docker node ls; run the script again'
+        'see: docker node ls; without a leader run the script of phase 1 again, then this one'
       ;;
     *)
       stop "${MISMATCH}" "${service} cannot be started" 'a service with 0 or 1 replica' "${scale}" \

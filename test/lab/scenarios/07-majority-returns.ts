@@ -4,6 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, etcdctl, hostOf } from '../cluster.ts';
+import { act, type Operator, runScript } from '../operator.ts';
 import {
   lose,
   prepare,
@@ -31,11 +32,12 @@ export const majorityReturns: Scenario = {
       states: { 'host-2': 'returning', 'host-3': 'returning' },
       recovery: { host: 'host-1' },
       story: {
-        before: async (turn) => {
+        before: async (turn, bundle, operator) => {
           if (turn.path.startsWith('4-')) {
             await returnHosts(stage, cluster, lost);
             await proveSilent(stage, cluster);
             await lose(stage, cluster, lost);
+            await reviveAgain(stage, operator, turn.path, bundle.turns[0]?.path ?? '');
           }
           if (turn.path.includes('-reattach/') && turn.host === 'host-2') {
             await returnHosts(stage, cluster, lost);
@@ -47,6 +49,29 @@ export const majorityReturns: Scenario = {
     });
   },
 };
+
+/**
+ * While they were back the two were managers of the Swarm again, so it has lost its quorum a second
+ * time. The script of phase 4 must say so and name what to run.
+ */
+async function reviveAgain(
+  stage: Stage,
+  operator: Operator,
+  path: string,
+  first: string,
+): Promise<void> {
+  const ran = await runScript(operator, path, ['--apply'], [0, 75]);
+  if (ran.status === 0) return;
+  if (!/script of phase 1/.test(ran.output)) {
+    throw new Error(`phase 4 stopped without naming phase 1:\n${ran.output}`);
+  }
+  stage.note('phase 4 stops: Swarm has lost its managers again; phase 1 is run once more');
+  await act(
+    operator,
+    first,
+    lost.flatMap((id) => ['--fenced', id]),
+  );
+}
 
 /** No lost host's own etcd takes a write while both of them run. */
 async function proveSilent(stage: Stage, cluster: Cluster): Promise<void> {
