@@ -151,6 +151,18 @@ hosts_word() {
     | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
 }
 
+# with_record HOST...: those of the hosts that the cluster has a record of, one a line; the others
+# are named.
+with_record() {
+  local text
+  api_must 200 GET "${RECOVERY_API}/v1/hosts"
+  text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
+    <"${scratch}/answer")
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
+    <"${scratch}/answer"
+}
+
 # away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
 # one shows its last words for up to 30 s.
 away_word() {

@@ -2,8 +2,22 @@
 # `.[]` of an object and waits for "reachable", a word no release has.
 verify_hosts() {
   local servers="$1" text
+  local -a known=()
   local diagnose="curl '${RECOVERY_API}/v1/hosts', and the runbook: its way back, or its removal"
   shift
+  # Of a host that was removed and has not joined nothing is expected. One that is declared to come
+  # back has stopped this script at its start.
+  text=$(with_record "${@:1:servers}")
+  mapfile -t known <<<"${text}"
+  shift "${servers}"
+  servers="${#known[@]}"
+  if (($# > 0)); then
+    text=$(with_record "$@")
+    if [[ -n "${text}" ]]; then
+      mapfile -t -O "${servers}" known <<<"${text}"
+    fi
+  fi
+  set -- "${known[@]}"
   wait_until "${DEADLINE_FRESH}" fresh 'every host is healthy' hosts_word '' "$@"
   if ((work > 0)); then
     cannot_know 'whether each host has its mode'

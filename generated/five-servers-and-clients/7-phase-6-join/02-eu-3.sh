@@ -14,7 +14,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             eu-3
 #   destroys  6.1e Join eu-3 to the cluster
-#   inputs    sha256:9cb6de148180a3c0e3e4a5fda090388c0358e9b73d638bbd00af05136a99d86f
+#   inputs    sha256:e6774efba3765143d1c58c1083459f1225fbb35dc33f25c607111bd3b2538f66
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -511,7 +511,7 @@ start_service() {
     1) already "${service} is at 1" ;;
     unknown)
       stop "${BUSY}" "Docker does not tell the scale of ${service}" '' '' \
-        'see: docker node ls; run the script again'
+        'see: docker node ls; without a leader run the script of phase 1 again, then this one'
       ;;
     *)
       stop "${MISMATCH}" "${service} cannot be started" 'a service with 0 or 1 replica' "${scale}" \
@@ -1395,6 +1395,18 @@ hosts_word() {
     | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
 }
 
+# with_record HOST...: those of the hosts that the cluster has a record of, one a line; the others
+# are named.
+with_record() {
+  local text
+  api_must 200 GET "${RECOVERY_API}/v1/hosts"
+  text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
+    <"${scratch}/answer")
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
+    <"${scratch}/answer"
+}
+
 # away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
 # one shows its last words for up to 30 s.
 away_word() {
@@ -1566,7 +1578,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -2160,6 +2174,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

@@ -10,7 +10,7 @@
 #   guide     7.1c 7.1e
 #   after     4-phase-4-start/eu-1.sh, 5-phase-6-reattach/02-eu-3.sh
 #   changes   7.1c Start client host eu-worker-1 and see that it connects
-#   inputs    sha256:4e545c6331fa5fe0a5ad09a7a1537df6a1464bd871dfb4c9f87a7f1d495d1c94
+#   inputs    sha256:51906cf053dc0a30775a8f84e407ba4755a2e9b828fc6f93836713602b4a45a6
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -338,6 +338,18 @@ hosts_word() {
     | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
 }
 
+# with_record HOST...: those of the hosts that the cluster has a record of, one a line; the others
+# are named.
+with_record() {
+  local text
+  api_must 200 GET "${RECOVERY_API}/v1/hosts"
+  text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
+    <"${scratch}/answer")
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
+    <"${scratch}/answer"
+}
+
 # away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
 # one shows its last words for up to 30 s.
 away_word() {
@@ -509,7 +521,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1103,6 +1117,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

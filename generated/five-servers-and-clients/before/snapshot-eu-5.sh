@@ -9,7 +9,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:7b851465eb03cd007486797dbb669af406e9908d72ce939e2bb6b27d65033c0d
+#   inputs    sha256:4086a023d21234e28725b04967d8609373f9f39bfec00961719a6bbc0473d36f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -441,7 +441,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1035,6 +1037,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

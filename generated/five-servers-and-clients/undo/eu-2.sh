@@ -9,7 +9,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     6.1b
 #   changes   6.1b Put the state that was set aside back
-#   inputs    sha256:b233b64c3c1953abcb77967095507f94379eb657e0ade5054c2e6893476eb968
+#   inputs    sha256:9a92b9611b4f1f8646f83e14faf96fa8bc1df98d88c019d7596c912758b3f353
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -628,7 +628,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1222,6 +1224,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

@@ -11,7 +11,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:ac1c4871a8179eab2d1bb772c10e3c080382aab55ee4961c258b21942a2b6c4a
+#   inputs    sha256:63bf502648dff5e4039101a29e9d91bae49c26e895e68d8e47aee439e8e97a17
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -125,11 +125,14 @@ main() {
 # containers of this host restart, those of other hosts go on.
 revive_swarm() {
   local word asked='unknown'
+  # Managers may be lost a second time, so only a recovery that is closed ends this question.
   settle
-  if [[ "${settled}" == 'yes' ]]; then
+  if [[ -f "${STATE}/closed" ]]; then
     return
   fi
-  refuse_quorum
+  if [[ "${settled}" == 'no' ]]; then
+    refuse_quorum
+  fi
   word=$(swarm_word)
   if [[ "${word}" == 'leaderless' || "${word}" == 'manager' ]]; then
     asked=$(revive_swarm_majority)
@@ -988,7 +991,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1582,6 +1587,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/host-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:f45a76777090818a68c22456a6fb8d92079b3085c0c63262b6e33077045b9508
+#   inputs    sha256:03a6c026376e7ffcc14e7e5e07a07222d3714871e7ae28deebcce6ac7841b426
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -648,7 +648,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1242,6 +1244,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-3 out of its databases; 5.2 Remove the record of host-3
-#   inputs    sha256:f4961ccd958813914c5fab6cc74b6c3aec9cbf644beb77df93ebe41c5061881a
+#   inputs    sha256:f9408ce24a2d3959c6e33941a624eab4922e5f4484e557c9e305453adfd41b4c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -128,6 +128,11 @@ check_removable() {
   if [[ "${word}" == 'absent' ]]; then
     removal_needed='no'
     already "there is no record of ${target}"
+    return
+  fi
+  if [[ -f "${STATE}/removed/${target}" ]]; then
+    removal_needed='no'
+    already "${target} was removed; its record is the one of its new join"
     return
   fi
   while ((${#ports[@]} > 0)); do
@@ -398,7 +403,13 @@ update_databases_state_word() {
 # no instance is left: by now there is none. The guide polls /v1/tasks/ID, which no release has, and
 # takes `failed` for done. 0.7 and newer have a task of the host; on 0.6 its id leaves the list.
 remove_record() {
-  local target="$1" url="${RECOVERY_API}/v1/hosts/$1" release task='' text
+  local target="$1" url="${RECOVERY_API}/v1/hosts/$1" release task='' text proof
+  proof="${STATE}/removed/${target}"
+  text=$(record_word "${target}")
+  if [[ "${text}" == 'present' && -f "${proof}" ]]; then
+    already "${target} was removed, and has joined anew"
+    return
+  fi
   if [[ "${removal_needed}" == 'yes' ]]; then
     release=$(generation)
     if [[ "${release}" != '0.6' ]]; then
@@ -421,8 +432,12 @@ remove_record() {
       remove_record_word "${target}"
   fi
   remove_record_members "${target}"
-  text=$(record_word "${target}")
-  say "record of ${target}: ${text}"
+  # The host joins anew under the same id: only this tells a later run that it is not the old one.
+  if [[ ! -f "${proof}" ]]; then
+    text="${target} was removed"
+    mutate install -d -m 0700 -- "${STATE}/removed"
+    mutate put_file "${proof}" 0600 text
+  fi
 }
 
 # remove_record_task HOST: the id of a removal that still runs, or nothing: a second DELETE while
@@ -653,6 +668,18 @@ hosts_word() {
     | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
 }
 
+# with_record HOST...: those of the hosts that the cluster has a record of, one a line; the others
+# are named.
+with_record() {
+  local text
+  api_must 200 GET "${RECOVERY_API}/v1/hosts"
+  text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
+    <"${scratch}/answer")
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
+    <"${scratch}/answer"
+}
+
 # away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
 # one shows its last words for up to 30 s.
 away_word() {
@@ -824,7 +851,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1418,6 +1447,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh, 5-phase-6-reattach/01-node-2.sh
 #   changes   8.1 Restart node-2 unless it has been; 8.1 Restart node-3 unless it has been; 8.1
 #             Restart node-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:532f18def79286867bd3d703aa0fd18d51eeb3f98f109c7e19914e3b259f3aeb
+#   inputs    sha256:9ba144f329518201ac8fedfe69939153c2bf7842cf5815bc25c9b2088ab96460
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -269,8 +269,22 @@ restart_host_members_word() {
 # `.[]` of an object and waits for "reachable", a word no release has.
 verify_hosts() {
   local servers="$1" text
+  local -a known=()
   local diagnose="curl '${RECOVERY_API}/v1/hosts', and the runbook: its way back, or its removal"
   shift
+  # Of a host that was removed and has not joined nothing is expected. One that is declared to come
+  # back has stopped this script at its start.
+  text=$(with_record "${@:1:servers}")
+  mapfile -t known <<<"${text}"
+  shift "${servers}"
+  servers="${#known[@]}"
+  if (($# > 0)); then
+    text=$(with_record "$@")
+    if [[ -n "${text}" ]]; then
+      mapfile -t -O "${servers}" known <<<"${text}"
+    fi
+  fi
+  set -- "${known[@]}"
   wait_until "${DEADLINE_FRESH}" fresh 'every host is healthy' hosts_word '' "$@"
   if ((work > 0)); then
     cannot_know 'whether each host has its mode'
@@ -402,10 +416,20 @@ verify_databases_moved() {
 # nothing about the others.
 verify_members() {
   local endpoints="$1"
+  local endpoint text
+  local -a asked=() known=()
   shift
   local diagnose="etcdctl member list, at: ${*:1:endpoints}"
+  # A host that was removed and has not joined has no record, and no endpoint to ask.
+  text=$(with_record "${@:endpoints+1}")
+  mapfile -t known <<<"${text}"
+  for ((endpoint = 1; endpoint <= endpoints; endpoint++)); do
+    if [[ " ${known[*]} " == *" ${*:endpoints+endpoint:1} "* ]]; then
+      asked+=("${*:endpoint:1}")
+    fi
+  done
   wait_until "${DEADLINE_FRESH}" whole 'every endpoint tells of the same voters and cluster' \
-    verify_members_word "${endpoints}" "$@"
+    verify_members_word "${#asked[@]}" "${asked[@]}" "${known[@]}"
 }
 
 # verify_members_word N ENDPOINT... SERVER...: whole, or the first thing that is not.
@@ -612,6 +636,18 @@ hosts_word() {
     | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
 }
 
+# with_record HOST...: those of the hosts that the cluster has a record of, one a line; the others
+# are named.
+with_record() {
+  local text
+  api_must 200 GET "${RECOVERY_API}/v1/hosts"
+  text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
+    <"${scratch}/answer")
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
+    <"${scratch}/answer"
+}
+
 # away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
 # one shows its last words for up to 30 s.
 away_word() {
@@ -783,7 +819,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1377,6 +1415,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-2.sh, 3-phase-3-rewrite/host-2.sh
 #   changes   4.1 Start the service of host-2
-#   inputs    sha256:e671479f962aa7c49747e64f3d1936506da4debb82611ce9411a5c93b2efd6a3
+#   inputs    sha256:3a6cdb9d766140004f67fd2a91acb5ad7408088d27bd58871819fc1435bb4430
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -124,7 +124,7 @@ start_service() {
     1) already "${service} is at 1" ;;
     unknown)
       stop "${BUSY}" "Docker does not tell the scale of ${service}" '' '' \
-        'see: docker node ls; run the script again'
+        'see: docker node ls; without a leader run the script of phase 1 again, then this one'
       ;;
     *)
       stop "${MISMATCH}" "${service} cannot be started" 'a service with 0 or 1 replica' "${scale}" \
@@ -414,6 +414,18 @@ hosts_word() {
     | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
 }
 
+# with_record HOST...: those of the hosts that the cluster has a record of, one a line; the others
+# are named.
+with_record() {
+  local text
+  api_must 200 GET "${RECOVERY_API}/v1/hosts"
+  text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
+    <"${scratch}/answer")
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
+    <"${scratch}/answer"
+}
+
 # away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
 # one shows its last words for up to 30 s.
 away_word() {
@@ -585,7 +597,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1179,6 +1193,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-2.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-2 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:6453945f2032504f13059eeec7a04fc76d459edb21b63dbd64373967448ece22
+#   inputs    sha256:b81586ebd66d66f50b2afd02cb40cf12c41950d7176cf32b3587783efe0a8b51
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -268,8 +268,22 @@ restart_host_members_word() {
 # `.[]` of an object and waits for "reachable", a word no release has.
 verify_hosts() {
   local servers="$1" text
+  local -a known=()
   local diagnose="curl '${RECOVERY_API}/v1/hosts', and the runbook: its way back, or its removal"
   shift
+  # Of a host that was removed and has not joined nothing is expected. One that is declared to come
+  # back has stopped this script at its start.
+  text=$(with_record "${@:1:servers}")
+  mapfile -t known <<<"${text}"
+  shift "${servers}"
+  servers="${#known[@]}"
+  if (($# > 0)); then
+    text=$(with_record "$@")
+    if [[ -n "${text}" ]]; then
+      mapfile -t -O "${servers}" known <<<"${text}"
+    fi
+  fi
+  set -- "${known[@]}"
   wait_until "${DEADLINE_FRESH}" fresh 'every host is healthy' hosts_word '' "$@"
   if ((work > 0)); then
     cannot_know 'whether each host has its mode'
@@ -401,10 +415,20 @@ verify_databases_moved() {
 # nothing about the others.
 verify_members() {
   local endpoints="$1"
+  local endpoint text
+  local -a asked=() known=()
   shift
   local diagnose="etcdctl member list, at: ${*:1:endpoints}"
+  # A host that was removed and has not joined has no record, and no endpoint to ask.
+  text=$(with_record "${@:endpoints+1}")
+  mapfile -t known <<<"${text}"
+  for ((endpoint = 1; endpoint <= endpoints; endpoint++)); do
+    if [[ " ${known[*]} " == *" ${*:endpoints+endpoint:1} "* ]]; then
+      asked+=("${*:endpoint:1}")
+    fi
+  done
   wait_until "${DEADLINE_FRESH}" whole 'every endpoint tells of the same voters and cluster' \
-    verify_members_word "${endpoints}" "$@"
+    verify_members_word "${#asked[@]}" "${asked[@]}" "${known[@]}"
 }
 
 # verify_members_word N ENDPOINT... SERVER...: whole, or the first thing that is not.
@@ -611,6 +635,18 @@ hosts_word() {
     | if . == [] then "fresh" else join(", ") end' -- "$@" <"${scratch}/answer"
 }
 
+# with_record HOST...: those of the hosts that the cluster has a record of, one a line; the others
+# are named.
+with_record() {
+  local text
+  api_must 200 GET "${RECOVERY_API}/v1/hosts"
+  text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
+    <"${scratch}/answer")
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
+    <"${scratch}/answer"
+}
+
 # away_word HOST: away | back | the failed request. Away is a host whose last status is old: a dead
 # one shows its last words for up to 30 s.
 away_word() {
@@ -782,7 +818,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1376,6 +1414,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi

@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:37d917ceae9e5c9198f9db086928afc19b8e900e817329ed13c2d11971a614b8
+#   inputs    sha256:eb14c572576621cc0abb9c37e96e25a48eba3b34de0df9d794d4f4d8e4c5eec8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -126,11 +126,14 @@ main() {
 # containers of this host restart, those of other hosts go on.
 revive_swarm() {
   local word asked='unknown'
+  # Managers may be lost a second time, so only a recovery that is closed ends this question.
   settle
-  if [[ "${settled}" == 'yes' ]]; then
+  if [[ -f "${STATE}/closed" ]]; then
     return
   fi
-  refuse_quorum
+  if [[ "${settled}" == 'no' ]]; then
+    refuse_quorum
+  fi
   word=$(swarm_word)
   if [[ "${word}" == 'leaderless' || "${word}" == 'manager' ]]; then
     asked=$(revive_swarm_majority)
@@ -989,7 +992,9 @@ start() {
   trap 'exit 143' TERM
   if [[ "${apply}" == 'yes' ]]; then
     mode='apply'
-    install -d -m 0700 -- "${DATA_DIR}" "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
+    # install would change the mode of a data directory that is there.
+    [[ -d "${DATA_DIR}" ]] || install -d -m 0700 -- "${DATA_DIR}"
+    install -d -m 0700 -- "${DATA_DIR}/plan-recovery" "${STATE}" "${STATE}/log"
     log="${STATE}/log/${SCRIPT//\//.}.log"
     touch -- "${log}"
   fi
@@ -1583,6 +1588,11 @@ docker_patiently() {
   local began="${SECONDS}"
   until timeout 60 docker "$@" >"${scratch}/docker.out" 2>"${scratch}/docker.err"; do
     if ((SECONDS - began >= DEADLINE_SWARM)); then
+      if grep -q 'does not have a leader' -- "${scratch}/docker.err"; then
+        stop "${BUSY}" 'Docker Swarm has lost most of its managers again' 'a leader' \
+          "$(<"${scratch}/docker.err")" \
+          "run the script of phase 1 on ${RECOVERY_HOST} again, which revives it, then this one"
+      fi
       stop "${BUSY}" "docker $1 $2 failed for ${DEADLINE_SWARM} s" '' \
         "$(<"${scratch}/docker.err")" 'see: docker node ls; run the script again'
     fi
