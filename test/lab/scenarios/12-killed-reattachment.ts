@@ -16,7 +16,7 @@ const moments: readonly { readonly name: string; readonly after: RegExp }[] = [
     name: 'its configuration was rewritten',
     after: /run: put_file \S*generated\.config\.json|generated\.config\.json names the recovery/,
   },
-  { name: 'its service was started', after: /run: docker service update .*--replicas 1/ },
+  { name: 'its service was started', after: /waiting until \S+ shows how it went/ },
 ];
 
 export const killedReattachment: Scenario = {
