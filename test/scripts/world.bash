@@ -665,6 +665,6 @@ fault() {
 
 # set_state FILE TEXT
 set_state() {
-  mkdir -p "${WORLD}/state/${1%/*}" 2>/dev/null || true
+  if [[ "$1" == */* ]]; then mkdir -p "${WORLD}/state/${1%/*}"; fi
   printf '%s\n' "$2" >"${WORLD}/state/$1"
 }

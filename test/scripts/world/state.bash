@@ -577,6 +577,7 @@ task_ends() {
 
 container_goes() {
   local scale
+  if [[ -e "${STATE_DIR}/host/$1/clings" ]]; then return; fi
   service_of_host "$1"
   rm -f -- "${WORLD}/pending/container-gone@$1"
   put "host/$1/container" ''
@@ -616,8 +617,8 @@ node_follows() {
       put "node/${node}/role" "$2"
       service_of_host "$1"
       take scale "service/${SERVICE_NAME}/scale" 0
-      take state "service/${SERVICE_NAME}/task-state"
-      if [[ "${scale}" == 1 && "${state}" != running && "${state}" != preparing ]]; then
+      take state "host/$1/container"
+      if [[ "${scale}" == 1 && -z "${state}" && ! -e "${WORLD}/pending/task-running@${SERVICE_NAME}" ]]; then
         task_made "${SERVICE_NAME}"
       fi
       if [[ "${scale}" == 0 ]]; then
