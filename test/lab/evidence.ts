@@ -8,6 +8,7 @@ import {
   dataFiles,
   type FileMark,
   listeners,
+  type ServiceSpec,
   servicesOf,
 } from './baseline.ts';
 import {
@@ -37,6 +38,11 @@ export type Expectation = {
   readonly lostKeys?: readonly string[];
   /** The Swarm was made anew from a stack file: labels and node ids are of the new one. */
   readonly newSwarm?: boolean;
+  /**
+   * Reattached hosts that end as one of two voters, which are never restarted: the variable that
+   * told them to be servers stays in their services, with the label that says whose it is.
+   */
+  readonly leftAlone?: readonly string[];
   /** Databases may differ (hosts were taken out of them). */
   readonly databasesChanged?: boolean;
 };
@@ -154,6 +160,8 @@ async function provesServices(
   const now = await servicesOf(cluster, manager);
   const hosts = expected.hosts ?? cluster.hosts.map((host) => host.id);
   const replaced = new Set(expected.replaced ?? []);
+  const withoutOurs = (spec: ServiceSpec, host: Host): ServiceSpec =>
+    expected.leftAlone?.includes(host.id) === true ? withoutMark(spec) : spec;
   for (const host of cluster.hosts) {
     const before = baseline.services.get(host.service);
     const after = now.get(host.service);
@@ -164,11 +172,11 @@ async function provesServices(
       ...before,
       replicas: still ? before.replicas : 0,
       constraints: moved ? after.constraints : before.constraints,
-      labels: expected.newSwarm === true ? after.labels : before.labels,
+      labels: expected.newSwarm === true ? withoutOurs(after, host).labels : before.labels,
     };
-    const [is, should] = [JSON.stringify(after), JSON.stringify(wanted)];
+    const [is, should] = [JSON.stringify(withoutOurs(after, host)), JSON.stringify(wanted)];
     if (is !== should) throw new Error(`${host.service} is ${is}, was ${should}`);
-    if (Object.keys(after.labels).some((label) => label.startsWith('plan.'))) {
+    if (Object.keys(withoutOurs(after, host).labels).some((label) => label.startsWith('plan.'))) {
       throw new Error(`${host.service} still carries a label of ours`);
     }
     if (after.constraints.length !== 1) {
@@ -176,6 +184,16 @@ async function provesServices(
     }
   }
   return `${now.size} services: replicas, place, environment, labels, image, mounts`;
+}
+
+/** A service without what reattachment has added to it, both halves of which must be there. */
+function withoutMark(spec: ServiceSpec): ServiceSpec {
+  const added = 'PGEDGE_ETCD_MODE=server';
+  const { 'plan.recovery.env': mark, ...labels } = spec.labels;
+  if (mark === undefined || !spec.environment.includes(added)) {
+    throw new Error(`a label of ours without ${added}, or the other way round`);
+  }
+  return { ...spec, labels, environment: spec.environment.filter((one) => one !== added) };
 }
 
 async function provesListeners(host: Host, baseline: Baseline): Promise<string> {

@@ -184,5 +184,7 @@ const outcomes = await Promise.all(
 for (const { differing } of outcomes) for (const line of differing) console.log(line);
 const compared = outcomes.reduce((sum, one) => sum + one.compared, 0);
 const differ = outcomes.reduce((sum, one) => sum + one.differing.filter((l) => l === '').length, 0);
-console.log(`fidelity: ${compared - differ} passed, ${differ} failed, of ${compared} answers compared`);
+console.log(
+  `fidelity: ${compared - differ} passed, ${differ} failed, of ${compared} answers compared`,
+);
 process.exitCode = differ === 0 && compared > 0 ? 0 : 1;

@@ -84,6 +84,7 @@ export const totalLoss: Scenario = {
           hosts: ['host-1', 'host-2'],
           replaced: ['host-1'],
           newSwarm: true,
+          leftAlone: ['host-2'],
           lostKeys: [...late.keys()],
         },
       },
