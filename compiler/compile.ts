@@ -68,7 +68,7 @@ export async function compile(
   const parsed = parse(text, file, lost);
   if (!parsed.ok) return { exit: 1, diagnostics: parsed.diagnostics, result: null };
   const plans = planAll(parsed.inventory);
-  const files = bundle(plans, text, await loadTemplates());
+  const files = bundle(plans, text, loadTemplates());
   const outcome = await deliver(plans, files, destination, checks);
   return { ...outcome, diagnostics: [...parsed.diagnostics, ...outcome.diagnostics] };
 }
@@ -85,7 +85,7 @@ export async function emit(
   const beside = join(dirname(file), 'inventory.json');
   const inventory = existsSync(beside) ? readText(beside) : null;
   if (inventory !== null && typeof inventory !== 'string') return could(inventory);
-  const files = planBundle(read.plan, inventory, await loadTemplates());
+  const files = planBundle(read.plan, inventory, loadTemplates());
   return deliver([read.plan], files, destination, checks);
 }
 

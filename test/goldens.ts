@@ -30,7 +30,7 @@ export async function bundleOf(example: string): Promise<readonly EmittedFile[]>
   const text = readFileSync(join(generated, example, 'inventory.json'), 'utf8');
   const parsed = parse(text, `generated/${example}/inventory.json`);
   if (!parsed.ok) throw new Error(formatDiagnostics(parsed.diagnostics, { colour: false }));
-  return [...bundle(planAll(parsed.inventory), text, await loadTemplates())];
+  return [...bundle(planAll(parsed.inventory), text, loadTemplates())];
 }
 
 /** What is stale, missing or left over in an example's folder. */

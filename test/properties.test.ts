@@ -15,7 +15,7 @@ import { readPlan } from '../compiler/plan/read.ts';
 import { keeps } from '../compiler/plan/steps.ts';
 import { inventoryText, type World } from './compiler/world.ts';
 
-const templates = await loadTemplates();
+const templates = loadTemplates();
 
 const lostStates = ['returning', 'replaced', 'gone', 'lost'] as const;
 

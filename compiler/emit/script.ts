@@ -93,18 +93,13 @@ function bodyOf(kinds: readonly StepKind[], templates: Templates): Body {
     return text;
   });
   const functions = [...steps, ...partsFor(steps, templates)];
-  const whole = [...functions, templates.library].join('\n');
-  const read = new Map<string, boolean>();
+  const read = [...functions, templates.library].map(valuesReadBy);
   const body: Body = {
     functions,
     digest: createHash('sha256')
       .update(JSON.stringify([functions, templates.library, templates.script]))
       .digest('hex'),
-    reads: (name) => {
-      const answer = read.get(name) ?? mentions(whole, name);
-      read.set(name, answer);
-      return answer;
-    },
+    reads: (name) => read.some((names) => names.has(name)),
   };
   known.set(kinds.join(), body);
   return body;
@@ -112,10 +107,9 @@ function bodyOf(kinds: readonly StepKind[], templates: Templates): Body {
 
 /** The parts of the library that define what the steps, or other such parts, call by name. */
 function partsFor(steps: readonly string[], { parts }: Templates): readonly string[] {
-  const words = new Map([...steps, ...parts].map((text) => [text, wordsOf(text)]));
   const called = (texts: readonly string[], part: string) =>
     [...part.matchAll(/^([a-z_0-9]+)\(\) [{(]/gmu)].some(([, name = '']) =>
-      texts.some((text) => words.get(text)?.has(name)),
+      texts.some((text) => wordsOf(text).has(name)),
     );
   let chosen = parts.filter((part) => called(steps, part));
   for (let before = -1; chosen.length !== before; ) {
@@ -127,12 +121,33 @@ function partsFor(steps: readonly string[], { parts }: Templates): readonly stri
 }
 
 /** The bare words of bash text: no comments, and of quoted text only what it substitutes. */
-function wordsOf(text: string): ReadonlySet<string> {
+const wordsOf = remembered((text) => {
   const bare = text
     .replace(/(^|\s)#.*$/gmu, '')
     .replace(/'[^']*'/gu, "''")
     .replace(/"(?:[^"\\$]|\\.|\$(?!\())*"/gu, '""');
-  return new Set(bare.match(/[a-z_0-9]+/gu) ?? []);
+  return new Set(bare.match(/[a-z_0-9]+/gu));
+});
+
+/** The values bash text reads: `${NAME}`, `${#NAME[@]}` and the like, and names in `((...))`. */
+const valuesReadBy = remembered((text) => {
+  const expanded = [...text.matchAll(/\$\{[#!]?([A-Z_]+)\b/gu)].map(([, name = '']) => name);
+  const counted = text
+    .match(/\(\([^()]*/gu)
+    ?.flatMap((inside) => inside.match(/[A-Z_]{2,}/gu) ?? []);
+  return new Set([...expanded, ...(counted ?? [])]);
+});
+
+/** Remembers the answer for each text: a bundle asks for the same few texts in every script. */
+function remembered<T>(ask: (text: string) => T): (text: string) => T {
+  const answers = new Map<string, T>();
+  return (text) => {
+    const known = answers.get(text);
+    if (known !== undefined) return known;
+    const answer = ask(text);
+    answers.set(text, answer);
+    return answer;
+  };
 }
 
 type Value =
@@ -313,11 +328,6 @@ function effects(steps: readonly Step[]): readonly (readonly [string, string])[]
       ['destroys', titles('destroys').join('; ')],
     ] as const
   ).filter(([, text]) => text !== '');
-}
-
-/** Whether bash text reads a variable: `${NAME}`, `${#NAME[@]}` and the like, or `((n >= NAME))`. */
-function mentions(text: string, name: string): boolean {
-  return new RegExp(`\\$\\{[#!]?${name}\\b|\\(\\([^()]*\\b${name}\\b`).test(text);
 }
 
 /** Words in lines of at most `columns`. */

@@ -1,6 +1,6 @@
 // Template files -> rendered text. The only Handlebars environment, and the strict view it reads.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
 import Handlebars from 'handlebars';
 
 /** The template files as read: frame and runbook with holes, bash without any. */
@@ -21,19 +21,16 @@ export interface Templates {
 const home = new URL('../../templates/', import.meta.url);
 
 /** Reads `templates/`. Throws what the file system throws. */
-export async function loadTemplates(): Promise<Templates> {
-  const [script, runbook, choice, steps, library] = await Promise.all([
-    readFile(new URL('script.sh.hbs', home), 'utf8'),
-    readFile(new URL('runbook.md.hbs', home), 'utf8'),
-    readFile(new URL('choice.md.hbs', home), 'utf8'),
-    readFolder('steps/'),
-    readFolder('library/'),
-  ]);
+export function loadTemplates(): Templates {
+  const read = (name: string) => readFileSync(new URL(name, home), 'utf8');
+  const library = readFolder('library/');
   return {
-    script,
-    runbook,
-    choice,
-    steps: Object.fromEntries(steps.map(([name, text]) => [name.replace(/\.sh$/, ''), text])),
+    script: read('script.sh.hbs'),
+    runbook: read('runbook.md.hbs'),
+    choice: read('choice.md.hbs'),
+    steps: Object.fromEntries(
+      readFolder('steps/').map(([name, text]) => [name.replace(/\.sh$/, ''), text]),
+    ),
     library: texts(library, (name) => !isPart(name)).join('\n\n'),
     parts: texts(library, isPart),
   };
@@ -49,14 +46,10 @@ function texts(files: readonly NamedText[], wanted: (name: string) => boolean): 
   return files.filter(([name]) => wanted(name)).map(([, text]) => text);
 }
 
-async function readFolder(folder: string): Promise<readonly NamedText[]> {
+function readFolder(folder: string): readonly NamedText[] {
   const url = new URL(folder, home);
-  const names = (await readdir(url)).filter((name) => name.endsWith('.sh')).sort();
-  return Promise.all(
-    names.map(
-      async (name) => [name, (await readFile(new URL(name, url), 'utf8')).trimEnd()] as const,
-    ),
-  );
+  const names = readdirSync(url).filter((name) => name.endsWith('.sh'));
+  return names.sort().map((name) => [name, readFileSync(new URL(name, url), 'utf8').trimEnd()]);
 }
 
 /**

@@ -55,7 +55,9 @@ async function main(): Promise<number> {
 function chosen(names: readonly string[]): readonly Scenario[] {
   const real = process.env.PLAN_LAB_CONTROL_PLANE !== undefined;
   const fitting = scenarios.filter((one) => !real || one.generation === realGeneration());
-  return names.length === 0 ? fitting : fitting.filter((one) => names.includes(one.name));
+  return names.length === 0
+    ? fitting.filter((one) => real || one.extra !== true)
+    : fitting.filter((one) => names.includes(one.name));
 }
 
 /** The measurements for the README, repeated here and now. */

@@ -55,6 +55,8 @@ export type Outcome = {
   readonly logIns: number;
   readonly scriptRuns: number;
   readonly proofs: readonly string[];
+  /** What the table says, where it is not that the cluster was recovered. */
+  readonly verdict?: string;
   /** Seconds from the first script's start to the first accepted write, where one was seen. */
   readonly firstWrite?: number;
   /** Seconds from the first script's start to the end of phase 4: the API answers. */
@@ -62,6 +64,8 @@ export type Outcome = {
 };
 
 export type Scenario = {
+  /** Runs when it is named, or against a real Control Plane: CI has no time for it. */
+  readonly extra?: boolean;
   /** As in `npm run lab -- NAME`. */
   readonly name: string;
   readonly title: string;
@@ -134,11 +138,22 @@ export function returnBefore(
 }
 
 /** Paths of the scripts of a stage (`remove`, `join`) about the given hosts. */
-export function turnsOf(bundle: Bundle, part: string, ids: readonly string[]): readonly string[] {
+function turnsOf(bundle: Bundle, part: string, ids: readonly string[]): readonly string[] {
   const fitting = bundle.turns.filter(
     (turn) => turn.path.includes(`-${part}/`) && ids.includes(turn.subject),
   );
   return fitting.map((turn) => turn.path);
+}
+
+/**
+ * The older generation cannot reattach: each such script refuses and names the guide's way, removal
+ * and join, which is then gone.
+ */
+export function olderWay(ids: readonly string[]): Pick<Story, 'refused' | 'told'> {
+  return {
+    refused: (turn) => turn.path.includes('-reattach/'),
+    told: (bundle) => [...turnsOf(bundle, 'remove', ids), ...turnsOf(bundle, 'join', ids)],
+  };
 }
 
 /** A new, empty machine takes a lost one's name and address; the bundle is carried to it. */

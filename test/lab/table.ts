@@ -24,7 +24,7 @@ export function printTable(rows: readonly Row[]): void {
     outcome === null ? '-' : String(outcome.scriptRuns),
     // Scripts are run as compiled: there is no place where a value could be edited.
     '0',
-    failure === null ? 'recovered' : 'FAILED',
+    failure === null ? (outcome?.verdict ?? 'recovered') : 'FAILED',
     `${total.toFixed(0)} s`,
   ]);
   const widths = head.map((_, column) =>

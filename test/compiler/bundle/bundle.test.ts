@@ -4,7 +4,7 @@ import { planAll } from '../../../compiler/compile.ts';
 import { loadTemplates } from '../../../compiler/emit/templates.ts';
 import { inventoryOf, inventoryText, planOf, type World } from '../world.ts';
 
-const templates = await loadTemplates();
+const templates = loadTemplates();
 const declared: World = { servers: ['alive', 'returning', 'returning'] };
 
 test('a bundle: plan, inventory, runbook, scripts, sums last', () => {

@@ -5,7 +5,7 @@ import { loadTemplates } from '../../../compiler/emit/templates.ts';
 import { executionOrder } from '../../../compiler/plan/order.ts';
 import { inventoryOf, planOf, type World } from '../world.ts';
 
-const templates = await loadTemplates();
+const templates = loadTemplates();
 const mixed: World = {
   servers: ['alive', 'returning', 'replaced', 'gone', 'lost'],
   clients: ['alive', 'lost'],

@@ -5,7 +5,7 @@ import type { Plan } from '../../../compiler/plan/ir.ts';
 import { executionOrder } from '../../../compiler/plan/order.ts';
 import { planOf, turnAt, type World } from '../world.ts';
 
-const templates = await loadTemplates();
+const templates = loadTemplates();
 const three: World = { servers: ['alive', 'returning', 'returning'] };
 
 function script(plan: Plan, path: string): string {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { stepKinds } from '../../../compiler/emit/calls.ts';
 import { loadTemplates, render, sh } from '../../../compiler/emit/templates.ts';
 
-const templates = await loadTemplates();
+const templates = loadTemplates();
 
 test('every step kind has its template, and every template its kind', () => {
   expect(Object.keys(templates.steps).sort()).toEqual([...stepKinds].sort());

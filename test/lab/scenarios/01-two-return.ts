@@ -36,8 +36,7 @@ export const twoReturnOlder: Scenario = {
       recovery: { host: 'host-1' },
       story: {
         before: returnBefore(stage, prepared.cluster, 'host-2', lost),
-        refused: (turn) => turn.path.includes('-reattach/'),
-        told: (bundle) => [...turnsOf(bundle, 'remove', lost), ...turnsOf(bundle, 'join', lost)],
+        ...olderWay(lost),
       },
       expected: { recoveryHost: 'host-1' },
     });

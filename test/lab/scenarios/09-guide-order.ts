@@ -78,6 +78,10 @@ export const guideOrderOlder: Scenario = {
     if (!/remove_host/.test(said)) throw new Error(`the stop does not tell why:\n${said}`);
     const changed = said.split('\n').filter((line) => / {2}run: .*(DELETE|POST)/.test(line));
     if (changed.length > 0) throw new Error(`it changed something first: ${changed[0]}`);
-    return { ...ran, proofs: ['the removal stops, tells why, and has changed nothing'] };
+    return {
+      ...ran,
+      verdict: 'clear stop',
+      proofs: ['the removal stops, tells why, and has changed nothing'],
+    };
   },
 };

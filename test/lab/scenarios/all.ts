@@ -2,10 +2,10 @@
 
 import type { Scenario } from '../stage.ts';
 import { twoReturn, twoReturnOlder } from './01-two-return.ts';
-import { oneReplaced } from './02-one-replaced.ts';
+import { oneReplaced, oneReplacedOlder } from './02-one-replaced.ts';
 import { totalLoss } from './03-total-loss.ts';
 import { even } from './04-even.ts';
-import { fiveAndClients } from './05-five-and-clients.ts';
+import { fiveAndClients, fiveAndClientsOlder } from './05-five-and-clients.ts';
 import { swarmKept } from './06-swarm-kept.ts';
 import { majorityReturns } from './07-majority-returns.ts';
 import { beforeTheIncident } from './08-before-the-incident.ts';
@@ -18,9 +18,11 @@ export const scenarios: readonly Scenario[] = [
   twoReturn,
   twoReturnOlder,
   oneReplaced,
+  oneReplacedOlder,
   totalLoss,
   even,
   fiveAndClients,
+  fiveAndClientsOlder,
   swarmKept,
   majorityReturns,
   beforeTheIncident,
