@@ -1,7 +1,15 @@
 // Scenario 1: three servers, two lost, both come back with their disks; Swarm's quorum lost too.
 
 import { createDatabase } from '../database-records.ts';
-import { lose, prepare, recover, returnBefore, type Scenario, servers, turnsOf } from '../stage.ts';
+import {
+  lose,
+  olderWay,
+  prepare,
+  recover,
+  returnBefore,
+  type Scenario,
+  servers,
+} from '../stage.ts';
 
 const lost = ['host-2', 'host-3'];
 
