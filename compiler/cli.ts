@@ -7,7 +7,6 @@ import { Command, CommanderError } from 'commander';
 import { explain } from './codes.ts';
 import { type Checks, compile, emit, type Outcome, readPlanFile } from './compile.ts';
 import { type Diagnostic, formatDiagnostics, hasErrors } from './diagnostic.ts';
-import { guideRows } from './plan/guide.ts';
 
 interface LintOptions {
   readonly json?: true;
@@ -109,6 +108,7 @@ async function runExplain(what: string, options: { readonly json?: true }): Prom
     return;
   }
   const { plan } = read;
+  const { guideRows } = await import('./plan/guide.ts');
   const rows = guideRows(plan);
   if (options.json) {
     print(`${JSON.stringify(rows, null, 2)}\n`);
