@@ -220,15 +220,23 @@ export async function ask(
 ): Promise<Answer> {
   const url = `http://${host.machine.address}:${host.ports.api}${path}`;
   const limits = ['--connect-timeout', '2', '--max-time', String(seconds)];
-  const shape = ['--silent', '--globoff', '--write-out', '\n%{http_code}', '--request', method];
+  const shape = [
+    '--silent',
+    '--show-error',
+    '--globoff',
+    '--write-out',
+    '\n%{http_code}',
+    '--request',
+    method,
+  ];
   const sent =
     body === undefined ? [] : ['--header', 'Content-Type: application/json', '--data', '@-'];
   const stdin = body === undefined ? '' : JSON.stringify(body);
   const argv = ['curl', ...limits, ...shape, ...sent, url];
-  const { stdout } = await outside(cluster.network, argv, { stdin });
+  const { stdout, stderr } = await outside(cluster.network, argv, { stdin });
   const cut = stdout.lastIndexOf('\n');
   const text = stdout.slice(0, Math.max(cut, 0));
-  return { status: Number(stdout.slice(cut + 1)), body: parsed(text), text };
+  return { status: Number(stdout.slice(cut + 1)), body: parsed(text), text: text || stderr };
 }
 
 function parsed(text: string): unknown {

@@ -16,7 +16,7 @@ export async function createDatabase(
   if (asked === undefined) throw new Error('a cluster needs a server host');
   const nodes = hostIds.map((host, index) => ({ name: `n${index + 1}`, host_ids: [host] }));
   const admin = { username: 'admin', password: 'pw', db_owner: true, attributes: ['LOGIN'] };
-  const spec = { database_name: 'app', database_users: [admin], port: 5432, nodes };
+  const spec = { database_name: 'app', database_users: [admin], nodes };
   const made = await mustAnswer(cluster, asked, 'POST', '/v1/databases', [200], { id, spec });
   const { task } = made as { readonly task: { readonly task_id: string } };
   await until(`the creation of ${id}`, 120, async () => {

@@ -71,6 +71,7 @@ export const databasesSurvive: Scenario = {
       await watch.stop();
       const began = firstApply(outcome.operator);
       const writable = writableAfter(struck, began);
+      for (const one of outcome.operator.runs.slice(0, 4)) stage.note(one.output);
       const phase3 = endOf(outcome.operator, '3-');
       const late = (writable - phase3) / 1000;
       if (late > 5) throw new Error(`writable only ${late.toFixed(1)} s after the end of phase 3`);
