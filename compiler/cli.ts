@@ -189,6 +189,11 @@ function version(): string {
   return String(found);
 }
 
+// A reader that has seen enough (`| head`) is no mistake of anyone.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   await program().parseAsync();
 } catch (error) {

@@ -152,6 +152,16 @@ test('before an incident: one bundle for each candidate, each emitted again by i
   expect(contents(alone)).toEqual(contents(join(out, 's-2')));
 });
 
+test('a reader that has seen enough is no mistake', () => {
+  const ran = spawnSync(
+    'bash',
+    ['-c', 'set -o pipefail; "$0" "$1" schema | head -c 10', process.execPath, cli],
+    { encoding: 'utf8' },
+  );
+  expect(ran.stderr).toBe('');
+  expect(ran.stdout).toHaveLength(10);
+});
+
 describe('quorum', () => {
   test('4 servers, 2 lost: lost', () => {
     const file = inventory('four', { servers: ['alive', 'alive', 'lost', 'lost'] });
