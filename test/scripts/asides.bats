@@ -68,7 +68,7 @@ undo_clearing() {
 
 register() {
   local script name bundle recovery
-  for script in "${GENERATED}"/{three,five,total,guide}*/{before,undo}/*.sh "${GENERATED}"/before-the-incident/*/{before,undo}/*.sh; do
+  for script in "${GENERATED}"/{three,five,total,guide}*/{before,undo}/*.sh "${GENERATED}"/before-the-incident/host-2/{before,undo}/*.sh; do
     name="${script#"${GENERATED}/"}"
     bundle="${name%/*/*}"
     recovery=$(jq -r .recovery.host "${GENERATED}/${bundle}/plan.json")

@@ -91,17 +91,13 @@ turns=(
   'three-servers-two-lost 3-phase-3-rewrite/host-1.sh'
   'three-servers-two-lost 4-phase-4-start/host-1.sh'
   'three-servers-two-lost 5-phase-6-reattach/01-host-2.sh'
-  'three-servers-two-lost 7-phase-6-join/01-host-2.sh'
   'three-servers-two-lost 9-phase-8-verify/host-1.sh'
   'three-servers-two-lost before/snapshot-host-1.sh snapshot_place'
   'three-servers-two-lost undo/host-1.sh restored_place'
   'three-servers-two-lost undo/host-2.sh cleared_place'
-  'five-servers-and-clients 1-phase-1-prepare/eu-1.sh'
   'five-servers-and-clients 6-phase-5-remove/03-eu-4.sh'
   'five-servers-and-clients 7-phase-6-join/03-eu-4.sh'
   'total-loss 1-phase-1-prepare/node-1.sh'
-  'total-loss 2-phase-2-restore/node-1.sh'
-  'total-loss 5-phase-6-reattach/01-node-2.sh'
   'guide-rejoin 8-phase-8-verify/host-1.sh'
 )
 

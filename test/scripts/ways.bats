@@ -14,9 +14,10 @@ whole_way() {
 
 register() {
   local script
-  for script in "${GENERATED}"/{three,five,total,guide}*/[1-9]*/*.sh; do
+  for script in "${GENERATED}"/{three,five,total,guide}*/[1-9]*/*.sh \
+    "${GENERATED}"/before-the-incident/host-3/[1-9]*/*.sh; do
     script="${script#"${GENERATED}/"}"
-    bats_test_function --description "${script}" -- whole_way "${script%%/*}" "${script#*/}"
+    bats_test_function --description "${script}" -- whole_way "${script%/*/*}" "${script#"${script%/*/*}/"}"
   done
 }
 register

@@ -236,6 +236,7 @@ found_database() {
 
 # in_world FUNCTION ARGUMENT...: a function of state.bash, from outside.
 in_world() (
+  umask 077
   name='world'
   export WORLD_HOST="${WORLD_HOST:-nobody}"
   # shellcheck source=test/scripts/world/state.bash
@@ -342,7 +343,7 @@ run_copy() {
     set -m
     env -i "PATH=${WORLD_BIN:-${WORLD_SUITE}/bin}" "WORLD_BIN=${WORLD_BIN:-${WORLD_SUITE}/bin}" \
       "HOME=${WORLD}/root" "TMPDIR=${WORLD}/tmp" "WORLD=${WORLD}" "WORLD_HOST=${host}" \
-      "WORLD_HOME=${WORLD_HOME}" "WORLD_SUITE=${WORLD_SUITE}" "WORLD_PACE=${WORLD_PACE:-4}" \
+      "WORLD_HOME=${WORLD_HOME}" "WORLD_SUITE=${WORLD_SUITE}" "WORLD_PACE=${WORLD_PACE:-10}" \
       "BASH_ENV=${WORLD_HOME}/bash-env.bash" bash "$@" </dev/null 2>&3 3>&- &
     wait "$!"
   ) 3>&2 2>/dev/null || status=$?
@@ -542,8 +543,8 @@ data_tree() {
 
 # lasting: of a fingerprint, what must be the same however often the script was interrupted.
 lasting() {
-  grep -vE '/log(/|\||$)|/log/|half-done-|failed-restore-|\.earlier-|\.partial|plan-recovery/snapshots' \
-    | grep -vE '  state/(host/[^/]*/(seen|container|api)|service/[^/]*/(task|task-state)|task-number|job|logins|names)' \
+  grep -vE 'plan-recovery/[^/|]*\|d\||/log(/|\||$)|/log/|half-done-|failed-restore-|\.earlier-|\.partial|plan-recovery/snapshots' \
+    | grep -vE '  state/(host/[^/]*/(seen|container|api|old-runs)|service/[^/]*/(task|task-state)|task-number|job|logins|names)' \
     | grep -vE '  state/members/|  state/job-number|/closed$|/rewritten$|/loss$|/token-window$|/restarted/'
 }
 

@@ -282,7 +282,7 @@ config_field() {
   data_of "$1"
   FIELD_TEXT=''
   if [[ -e "${DATA}/generated.config.json" ]]; then
-    FIELD_TEXT=$(jq -r --arg field "$2" '.[$field] // empty | tostring' \
+    FIELD_TEXT=$(sed -nE "s/.*\"$2\": *(\"([^\"]*)\"|\{[^}]*\"endpoints\"(.*)).*/\2\3/p" \
       "${DATA}/generated.config.json")
   fi
 }
