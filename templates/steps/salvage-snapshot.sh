@@ -30,7 +30,7 @@ salvage_snapshot() {
   require_space "$((2 * ${size%%[^0-9]*}))"
 
   # An earlier attempt's copy is ours and half done; the data it was made of are untouched.
-  mutate rm -rf -- "${STATE:?}/salvage"
+  [[ ! -e "${STATE}/salvage" ]] || mutate rm -rf -- "${STATE:?}/salvage"
   mutate install -d -m 0700 -- "${STATE}/salvage"
   mutate cp -a --reflink=auto -- "${ETCD_DIR}" "${copy}"
   port=$(loopback_port 32379)
@@ -38,7 +38,7 @@ salvage_snapshot() {
   port=$(loopback_port "$((port + 1))")
   start_etcd salvage "${copy}" "${url}" --force-new-cluster --listen-client-urls "${url}" \
     --advertise-client-urls "${url}" --listen-peer-urls "https://127.0.0.1:${port}"
-  mutate rm -f -- "${result}.partial"
+  [[ ! -e "${result}.partial" ]] || mutate rm -f -- "${result}.partial"
   mutate noted salvage-save as_host etcdctl --endpoints "${url}" "${ETCDCTL_TLS[@]}" \
     snapshot save "${result}.partial"
   mutate end_etcd

@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/eu-1.sh, 3-phase-3-rewrite/eu-1.sh
 #   changes   4.1 Start the service of eu-1; 4.4 See that client host eu-worker-1 is connected
 #             again; 4.4 See that client host eu-worker-2 is connected again
-#   inputs    sha256:3bab4a134c0f359aaf649eb7cea1d6a0f0b932af344485a5beb49c2e7803b453
+#   inputs    sha256:2f86ca8c2a1737cd604de880b463091f972e8572928e6f35e6a1039e4cc85e60
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -965,7 +965,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

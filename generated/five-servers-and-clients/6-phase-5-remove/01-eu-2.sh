@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-2 out of its databases; 5.2 Remove the record of eu-2
-#   inputs    sha256:fd1ab0347457d6aea47bf23f3f6ae5aaa6744cfbdf4c634864495c79c45e5ef6
+#   inputs    sha256:66771dfa7c84262e5e617c1263aedb74c2472473fa6d106fee47153a65b0ce68
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1166,7 +1166,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

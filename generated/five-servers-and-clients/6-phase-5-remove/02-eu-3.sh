@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-3 out of its databases; 5.2 Remove the record of eu-3
-#   inputs    sha256:d0f6db41b5bc28bc24dc786cb813636f0598ccaf96c5bd3b199c65bfe1f8e9d3
+#   inputs    sha256:a33ba7fd84582619764665043fff760da903f256c6e6b8f1df98f384c62b601b
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1166,7 +1166,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

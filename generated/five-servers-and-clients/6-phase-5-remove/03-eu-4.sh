@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-4 out of its databases; 5.2 Remove the record of eu-4
-#   inputs    sha256:ddba6d1a4c355760a696db8e9e15a74e348cd352c029fef4cb180818dab57117
+#   inputs    sha256:5d0e690ed5c419a3edab9acf34718d52746ba014019cb3ea2d91fe665c5133ca
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1166,7 +1166,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

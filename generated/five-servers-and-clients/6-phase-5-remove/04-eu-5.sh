@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-5 out of its databases; 5.2 Remove the record of eu-5
-#   inputs    sha256:648c141ed46e109cd0119382b047882be93fe4cc687e159fd5cc27cb933a8eed
+#   inputs    sha256:a5788b0ba918f60a6995c172ac02360757ffbc2f60402ba9ba01508bf36f9c89
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1166,7 +1166,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Scale the service to 0; 5.2 Save the specification of every database
 #   destroys  5.2 Take eu-worker-1 out of its databases; 5.2 Remove the record of eu-worker-1
-#   inputs    sha256:865c08d730a7ff1d9e39c6d7957a41369dfabebe2300ae5999e6d0d14e3fbdb3
+#   inputs    sha256:bd9b8cd04c42b561cce49b531e81f89f77a51b687854a163fd323deaf78289b5
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1501,7 +1501,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

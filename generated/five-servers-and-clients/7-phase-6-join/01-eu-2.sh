@@ -14,7 +14,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             eu-2
 #   destroys  6.1e Join eu-2 to the cluster
-#   inputs    sha256:c02e8180cdfd3cf8908b8eb62ef60efdccd38ae2f60d1a15196924941692ddc1
+#   inputs    sha256:086ea7a0089829ebd2acfb38fb25efdbc0808335baae1a6c1089db4f21a056b3
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1885,7 +1885,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

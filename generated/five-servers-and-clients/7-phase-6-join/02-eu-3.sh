@@ -14,7 +14,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             eu-3
 #   destroys  6.1e Join eu-3 to the cluster
-#   inputs    sha256:e6774efba3765143d1c58c1083459f1225fbb35dc33f25c607111bd3b2538f66
+#   inputs    sha256:62c021069ee5a88a352ac4f9a3bb7aca39527ebcb23683f3f462f40f15eacf03
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1885,7 +1885,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

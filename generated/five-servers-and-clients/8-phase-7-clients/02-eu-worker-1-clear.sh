@@ -11,7 +11,7 @@
 #   after     6-phase-5-remove/05-eu-worker-1.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:f7af9cf8f49b5b215d1c950bc3fafc9a17623f21074eb18efb1930b5f7c04adf
+#   inputs    sha256:07b7ab06a9a9e75801f5df5ab65a4d72fbbd9470135378fe2051c2c33feeab07
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1138,7 +1138,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

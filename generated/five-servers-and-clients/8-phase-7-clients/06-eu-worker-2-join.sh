@@ -12,7 +12,7 @@
 #             6-phase-5-remove/06-eu-worker-2.sh, 8-phase-7-clients/05-eu-worker-2-clear.sh
 #   changes   7.1c Start the service of eu-worker-2
 #   destroys  7.1e Join eu-worker-2 to the cluster
-#   inputs    sha256:03b27ad43dd234d5d8e966eeea9dd68e4ebb89d5eb0ac0b443a51f6726f73021
+#   inputs    sha256:5e2215e51250ae82deb5def900fbeb7c946cbc887ff442582fc2e7008599a152
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -912,7 +912,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -14,7 +14,7 @@
 #             been; 8.1 Restart eu-2 unless it has been; 8.1 Restart eu-3 unless it has been; 8.1
 #             Restart eu-4 unless it has been; 8.1 Restart eu-1 unless it has been; 8.4 Close the
 #             recovery
-#   inputs    sha256:5569c21061a80e994247d38ea7198212420a0f59f5ea56bbe0eedcb951391d5d
+#   inputs    sha256:88e2f732cb977ee7aa32807c0d693ed4b422fc74853bb3151bbf0d1ffff3aacb
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1154,7 +1154,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

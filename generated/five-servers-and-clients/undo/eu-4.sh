@@ -9,7 +9,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     6.1b
 #   changes   6.1b Put the state that was set aside back
-#   inputs    sha256:b034d94044e7abd71538f0579e8ef956be5c72e95d7c94402f18b96e6d8af430
+#   inputs    sha256:a5969c67359a3cd184c6f0e510842a555a581233acde707c26f00b7fc88a17b9
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -935,7 +935,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:5c56f72379f99f6ecab5518736cb0db659a8163299a7abf58f0bb715e9f53d19
+#   inputs    sha256:2dd742bc4179766faa31ca7578edf2a8a53fb53c510aa190d26a65b442b3765e
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -972,7 +972,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Scale the service to 0; 5.2 Save the specification of every database
 #   destroys  5.2 Take host-4 out of its databases; 5.2 Remove the record of host-4
-#   inputs    sha256:26afd39a148c28862aa42c1d4c8cbd7fe84cd443bcad7b849533c2cbd17641c4
+#   inputs    sha256:6b98c3cc64d4db246c1061ba704cb55f323d1ee8347aa4d43370bb81b74e50ab
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1493,7 +1493,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -13,7 +13,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             host-2
 #   destroys  6.1e Join host-2 to the cluster
-#   inputs    sha256:a8b7db72abb9ce84caa6eb2e8d409e9aa77fc08bee52f7135f03a3b54d0c0932
+#   inputs    sha256:4fe3db5163f95d77defad9e74c2dedfbbea4433f83f0fafd1d7c147c14f73fdf
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1877,7 +1877,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

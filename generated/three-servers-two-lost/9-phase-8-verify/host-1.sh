@@ -11,7 +11,7 @@
 #             5-phase-6-reattach/02-host-3.sh
 #   changes   8.1 Restart host-2 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:9be6a9f806cdd5335b62a6ecf1e0e499adb59ecc143686209531d41a01699b7c
+#   inputs    sha256:180b166fbaffbe7a351ee2b36f315b86e8cb1e8aa0127f0f7434471cae3b24c3
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1128,7 +1128,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -11,7 +11,7 @@
 #             Place control-plane_node-1 on its node of this Swarm; 1.3 Scale all server services to
 #             0; 1.3 End the container and prove that it is gone; 1.1 Choose the snapshot, with its
 #             evidence
-#   inputs    sha256:64ff00d773f45c2a307d8b1a05d1e42600477453fad2b036bf09ecdaa7861fbd
+#   inputs    sha256:5ff3c5cc702e311e7c2d2e5a4a2a0e6ab29a3049657c48db98ac3693c281439b
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1294,7 +1294,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:a76892f8965bb14958f6fd25449a7d918a6f5bceaf1aa43fbcb4630571354ebd
+#   inputs    sha256:39537f674ad45f8fda852e91814335f956f94fa5c65705763e5d4ece194b3c05
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -972,7 +972,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

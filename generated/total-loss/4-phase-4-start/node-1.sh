@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/node-1.sh, 3-phase-3-rewrite/node-1.sh
 #   changes   4.1 Start the service of node-1
-#   inputs    sha256:28a1d2bfc638557d473b21df0062b2474aaa019800cfb8c87d274fae26d4e322
+#   inputs    sha256:dd85bd5c9617c874aec2250fdafb013ee5887d3cd4cc94216f816bb636570f70
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -904,7 +904,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

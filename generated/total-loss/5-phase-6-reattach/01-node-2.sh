@@ -13,7 +13,7 @@
 #             that it is gone; 6.1b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:7e55e4b6634299127ed2d5d2a82bdf34c01926ea4b0661f05500ec733c2f1887
+#   inputs    sha256:eefd48621b0a9901d5d5a792a9472ed506c4c2fc09183fc5a4fdcd5d522236dd
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1627,7 +1627,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

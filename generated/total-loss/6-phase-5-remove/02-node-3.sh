@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take node-3 out of its databases; 5.2 Remove the record of node-3
-#   inputs    sha256:040bc80a8a0e8fb4e14df9f8b68ec20169970b23bccad96bacfaa758d0a9240c
+#   inputs    sha256:220cab66300332d24565cbe4d3419200ef8940b78e227cb9640075262e3e7f98
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1158,7 +1158,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -13,7 +13,7 @@
 #             that it is gone; 6.1b Set the state of the old membership aside; 6.1c See that no
 #             stale member entry is in the way; 6.1c Start the service of node-2
 #   destroys  6.1e Join node-2 to the cluster
-#   inputs    sha256:0949fdd84b02ae59d993b298b24edcbb458c5dc8591b1f486258b2a934b1a96b
+#   inputs    sha256:dbd04f1d024ef28e669912c5bb1a79c96ee3749299cde5f9c9e0a8ae7ec0becf
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1939,7 +1939,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

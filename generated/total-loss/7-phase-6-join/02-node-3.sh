@@ -13,7 +13,7 @@
 #             that it is gone; 6.2b Set the state of the old membership aside; 6.2c See that no
 #             stale member entry is in the way; 6.2c Start the service of node-3
 #   destroys  6.2e Join node-3 to the cluster
-#   inputs    sha256:57dc61cddf77c5130548eff23c7806343128c351b0c10d12f5f0c8b50d047d5a
+#   inputs    sha256:8923d230a4ac7d4926a835ed6b0ae512b6bf3bd077ecc920c4f048a11d30c53d
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1939,7 +1939,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh, 5-phase-6-reattach/01-node-2.sh
 #   changes   8.1 Restart node-2 unless it has been; 8.1 Restart node-3 unless it has been; 8.1
 #             Restart node-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:9ba144f329518201ac8fedfe69939153c2bf7842cf5815bc25c9b2088ab96460
+#   inputs    sha256:254c9d3475be04c46ea659ec4edd862679f51193df831eddb6adb0e20dad641e
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1126,7 +1126,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

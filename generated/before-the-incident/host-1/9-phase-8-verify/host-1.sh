@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh, 5-phase-6-reattach/01-host-2.sh
 #   changes   8.1 Restart host-2 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:91552f44df8f37598f79eaaf543e3881d0876b52175b9c2b3a8fedb6cadf024c
+#   inputs    sha256:8d07e61c2b1c5923e475a5145d416b060a5bd3a70667679f59156d693bbeaab8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1125,7 +1125,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-2.sh, 3-phase-3-rewrite/host-2.sh
 #   changes   4.1 Start the service of host-2
-#   inputs    sha256:3a6cdb9d766140004f67fd2a91acb5ad7408088d27bd58871819fc1435bb4430
+#   inputs    sha256:98b516110502acf689b86cd706c468aae175f8ea8f446513e95fa62fdc45282a
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -904,7 +904,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

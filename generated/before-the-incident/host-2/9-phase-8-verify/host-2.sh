@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-2.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-2 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:b81586ebd66d66f50b2afd02cb40cf12c41950d7176cf32b3587783efe0a8b51
+#   inputs    sha256:8e96b291ec982536becf617d614f644096a27e05696eacb39dd3cdf525f50015
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1125,7 +1125,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:eb14c572576621cc0abb9c37e96e25a48eba3b34de0df9d794d4f4d8e4c5eec8
+#   inputs    sha256:e72505d08ac1863ac07c7a5feb5a667b0022c61e56f4d9b027935619d6918601
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -497,7 +497,7 @@ salvage_snapshot() {
   require_space "$((2 * ${size%%[^0-9]*}))"
 
   # An earlier attempt's copy is ours and half done; the data it was made of are untouched.
-  mutate rm -rf -- "${STATE:?}/salvage"
+  [[ ! -e "${STATE}/salvage" ]] || mutate rm -rf -- "${STATE:?}/salvage"
   mutate install -d -m 0700 -- "${STATE}/salvage"
   mutate cp -a --reflink=auto -- "${ETCD_DIR}" "${copy}"
   port=$(loopback_port 32379)
@@ -505,7 +505,7 @@ salvage_snapshot() {
   port=$(loopback_port "$((port + 1))")
   start_etcd salvage "${copy}" "${url}" --force-new-cluster --listen-client-urls "${url}" \
     --advertise-client-urls "${url}" --listen-peer-urls "https://127.0.0.1:${port}"
-  mutate rm -f -- "${result}.partial"
+  [[ ! -e "${result}.partial" ]] || mutate rm -f -- "${result}.partial"
   mutate noted salvage-save as_host etcdctl --endpoints "${url}" "${ETCDCTL_TLS[@]}" \
     snapshot save "${result}.partial"
   mutate end_etcd
@@ -1299,7 +1299,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-3.sh, 3-phase-3-rewrite/host-3.sh
 #   changes   4.1 Start the service of host-3
-#   inputs    sha256:2c171d97b570de51027e7ed165bd5d4e0a0861f5dc217bab7b897dd1e7b3651d
+#   inputs    sha256:f81db385a4c673e07be5e722199f919b59bfbc5adbc92af35ec8dc47b18c27ca
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -904,7 +904,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;

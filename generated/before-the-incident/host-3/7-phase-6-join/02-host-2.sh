@@ -13,7 +13,7 @@
 #             aside; 6.2c See that no stale member entry is in the way; 6.2c Start the service of
 #             host-2
 #   destroys  6.2e Join host-2 to the cluster
-#   inputs    sha256:1268979e5451bc37790e47b802fdf6f56298d0ba3df3f18c93a72249826f7dc5
+#   inputs    sha256:9c89fe92c9a3e9fbed83dd515537dfe2dc61d408f5eed49a956a4dcd8f0f6493
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1877,7 +1877,8 @@ keep_copy() {
   case "${word}" in
     absent)
       mutate install -d -m 0700 -- "${STATE}/before"
-      mutate rm -rf -- "${to:?}.partial"
+      # What an interrupted copy has left is ours, and half done.
+      [[ ! -e "${to}.partial" ]] || mutate rm -rf -- "${to:?}.partial"
       mutate cp -a -- "${from}" "${to}.partial"
       mutate mv -T -- "${to}.partial" "${to}"
       ;;
