@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 export BATS_LIB_PATH="${PWD}/node_modules"
-export BATS_TEST_TIMEOUT=120
+export BATS_TEST_TIMEOUT=600
 if (($# == 0)); then
   set -- test/scripts
 fi
