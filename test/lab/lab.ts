@@ -135,7 +135,11 @@ async function runLab(list: readonly Scenario[], lanes: number, keep: boolean): 
   const residue = await settledResidue(before);
   console.log(`\nThis computer before and after:\n  ${residue.lines.join('\n  ')}`);
   if (residue.ours.length > 0) console.log(`left behind:\n  ${residue.ours.join('\n  ')}`);
-  return failed || residue.ours.length > 0 ? 1 : 0;
+  // Every scenario, and that nothing is left of them.
+  const failures =
+    rows.filter((row) => row.failure !== null).length + Number(residue.ours.length > 0);
+  console.log(`\nlab: ${rows.length + 1 - failures} passed, ${failures} failed`);
+  return failures > 0 ? 1 : 0;
 }
 
 /** The kernel needs a moment to forget the dead; what is still there after 10 s was left behind. */
