@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
-import { recordProcess, type State, saveState, startOf } from './state.ts';
+import { forgetNamespaces, recordProcess, type State, saveState, startOf } from './state.ts';
 
 /** The wire between the machines: a bridge in a network namespace that no real card is part of. */
 export type Network = {
@@ -223,12 +223,14 @@ export async function powerCut(machine: Machine): Promise<void> {
   const { pid } = machine.power;
   if (pid === null) return;
   await partition(machine);
+  const own = await namespacesOf(pid);
   process.kill(pid, 'SIGKILL');
   await until(`the end of ${machine.name}`, 20, async () =>
     (await startOf(pid)) === null ? true : null,
   );
   machine.power.pid = null;
   noteMachine(machine, null);
+  await forgetNamespaces(machine.network.state, own);
   // The port is a leftover of the wire; deleting it also frees the dead machine's addresses.
   await outside(machine.network, ['ip', 'link', 'delete', portOf(machine)]);
 }
@@ -328,14 +330,18 @@ async function recordLaunch(state: State, child: ChildProcess): Promise<number> 
 }
 
 async function recordNamespaces(state: State, pid: number): Promise<void> {
-  const own = new Set<string>();
+  state.namespaces.push(...(await namespacesOf(pid)));
+  saveState(state);
+}
+
+/** Those a process has for itself; the network's holder shares all but one with this computer. */
+async function namespacesOf(pid: number): Promise<readonly string[]> {
+  const own: string[] = [];
   for (const kind of ['net', 'mnt', 'uts', 'ipc', 'pid'] as const) {
     const id = await readlink(`/proc/${pid}/ns/${kind}`);
-    // The network's holder shares all but one with this computer.
-    if (id !== (await readlink(`/proc/self/ns/${kind}`))) own.add(id);
+    if (id !== (await readlink(`/proc/self/ns/${kind}`))) own.push(id);
   }
-  state.namespaces.push(...own);
-  saveState(state);
+  return own;
 }
 
 async function childrenOf(pid: number): Promise<readonly number[]> {

@@ -1,7 +1,7 @@
 // Turns what a lab run has made on this computer into a file, and that file into a clean computer.
 
 import { renameSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -19,7 +19,7 @@ export type State = {
   readonly machines: { readonly name: string; readonly pid: number }[];
   /** Names below each cgroup hierarchy, as `plan-lab-1234-host-1`. */
   readonly cgroups: string[];
-  /** Namespace ids (`net:[4026532000]`) of every machine ever booted, for the residue report. */
+  /** Namespace ids (`net:[4026532000]`) of machines that are not yet known to be gone. */
   readonly namespaces: string[];
 };
 
@@ -123,9 +123,38 @@ async function endProcesses(state: State): Promise<void> {
     while ((await isAlive(recorded)) && Date.now() < deadline) await sleep(50);
   }
   for (const name of state.cgroups) await removeCgroup(name, deadline);
+  await forgetNamespaces(state, state.namespaces);
   state.processes.length = 0;
   state.machines.length = 0;
   saveState(state);
+}
+
+/**
+ * Forgets the namespaces that no process lives in any more, giving the dead a moment to go. The
+ * kernel gives their ids to others soon, so later nobody could tell whose they are.
+ */
+export async function forgetNamespaces(state: State, ids: readonly string[]): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  let living = await namespacesInUse();
+  while (ids.some((id) => living.has(id)) && Date.now() < deadline) {
+    await sleep(100);
+    living = await namespacesInUse();
+  }
+  const gone = new Set(ids.filter((id) => !living.has(id)));
+  const kept = state.namespaces.filter((id) => !gone.has(id));
+  state.namespaces.splice(0, state.namespaces.length, ...kept);
+  saveState(state);
+}
+
+async function namespacesInUse(): Promise<ReadonlySet<string>> {
+  const inUse = new Set<string>();
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    for (const kind of ['net', 'mnt', 'uts', 'ipc', 'pid']) {
+      inUse.add(await readlink(`/proc/${pid}/ns/${kind}`).catch(() => ''));
+    }
+  }
+  return inUse;
 }
 
 async function isAlive(recorded: Recorded): Promise<boolean> {
