@@ -115,7 +115,7 @@ state_of() {
 
 @test "another script of a plan runs here: 75" {
   build_world "${three}"
-  flock --nonblock "${WORLD}/disk/host-1/${data}" sleep 60 3>&- &
+  flock "${WORLD}/disk/host-1/${data}" sleep 60 3>&- &
   local holder=$! k
   for ((k = 0; k < 50; k++)); do
     flock --nonblock "${WORLD}/disk/host-1/${data}" true || break
