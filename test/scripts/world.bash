@@ -545,6 +545,7 @@ data_tree() {
 lasting() {
   grep -vE 'plan-recovery/[^/|]*\|d\||/log(/|\||$)|/log/|half-done-|failed-restore-|\.earlier-|\.partial|plan-recovery/snapshots' \
     | grep -vE '  state/(host/[^/]*/(seen|container|api|old-runs)|service/[^/]*/(task|task-state)|task-number|job|logins|names)' \
+    | grep -vE '^[0-9a-f]{64}  disk/.*/(specs|removed)/' \
     | grep -vE '  state/members/|  state/job-number|/closed$|/rewritten$|/loss$|/token-window$|/restarted/'
 }
 
