@@ -12,7 +12,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:21c1a10b8088d3bd2190f478c2d9964312dad67bc15ff7a6dcb54c7dea4b1fd5
+#   inputs    sha256:c1b034cf231221c2c03d3aef69888510a88e1fc34fd1f75d56ce114bb979c7f0
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1370,6 +1370,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

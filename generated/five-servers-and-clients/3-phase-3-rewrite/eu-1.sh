@@ -12,7 +12,7 @@
 #   after     2-phase-2-restore/eu-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:2399adc98b9d167e21e1535ad417a29167956f292701e674c86123f0864bc4af
+#   inputs    sha256:fd10b235bb92896f1aa0c49f35f3b4c6c6a702e5606f3015c6cd62831f1784f2
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1353,6 +1353,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

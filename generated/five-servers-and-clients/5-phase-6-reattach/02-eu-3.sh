@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.1b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:706c2275dd5b5f8045d771b98f111ddb1184d612f2366123bd59b44af0ebb99c
+#   inputs    sha256:827add94a694fafe8bba58aa07f019eca5610fdd21d64d87c9b7b7f9236d8242
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1962,6 +1962,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-2 out of its databases; 5.2 Remove the record of eu-2
-#   inputs    sha256:66771dfa7c84262e5e617c1263aedb74c2472473fa6d106fee47153a65b0ce68
+#   inputs    sha256:b2eb474a778ca99e6c0006f93bc8e2308e81a044e05b87c651e7c8ff4f59d94a
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1556,6 +1556,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Scale the service to 0; 5.2 Save the specification of every database
 #   destroys  5.2 Take eu-worker-2 out of its databases; 5.2 Remove the record of eu-worker-2
-#   inputs    sha256:e2b2683b7a546a7f98dbd3d65ec2f481c2604428b781255f6efb4fe12e93d4c7
+#   inputs    sha256:75cfa998db1eec00cc845bfc6b2bc1e4bff53f16fc4e1cbc814f6f74672f74f7
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1891,6 +1891,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

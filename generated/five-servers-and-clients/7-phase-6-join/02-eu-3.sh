@@ -14,7 +14,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             eu-3
 #   destroys  6.1e Join eu-3 to the cluster
-#   inputs    sha256:62c021069ee5a88a352ac4f9a3bb7aca39527ebcb23683f3f462f40f15eacf03
+#   inputs    sha256:006e6ad6eade762452e3934c8956e73fe93abc1b8067a8ef24655cafccd256a1
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2275,6 +2275,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -15,7 +15,7 @@
 #             membership aside; 6.2c See that no stale member entry is in the way; 6.2c Start the
 #             service of eu-4
 #   destroys  6.2e Join eu-4 to the cluster
-#   inputs    sha256:23550526287d00774cff74e01e4a7fd6a90da2b2ec1cb130752c75ceef77249b
+#   inputs    sha256:a6c7410a323f8e461450fa4813bdb135ee42b367e74b09452aa98530186cbd91
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2417,6 +2417,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

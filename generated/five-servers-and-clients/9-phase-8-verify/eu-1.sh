@@ -14,7 +14,7 @@
 #             been; 8.1 Restart eu-2 unless it has been; 8.1 Restart eu-3 unless it has been; 8.1
 #             Restart eu-4 unless it has been; 8.1 Restart eu-1 unless it has been; 8.4 Close the
 #             recovery
-#   inputs    sha256:88e2f732cb977ee7aa32807c0d693ed4b422fc74853bb3151bbf0d1ffff3aacb
+#   inputs    sha256:e38f1e8c1fbadfcc095c0421e111b185ccce2ba05ec0365371fc5f26e3587d36
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1544,6 +1544,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -9,7 +9,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:975214e435e9c329409052bd51913062d545d10b2c16386294fda5948f4605d8
+#   inputs    sha256:185bce14929d3b8a0102b97058ec46b0aafe66c42ab2aa8591cc5463884b5917
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1138,6 +1138,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

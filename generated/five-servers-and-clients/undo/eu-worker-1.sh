@@ -9,7 +9,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     7.1b
 #   changes   7.1b Put the state that was set aside back
-#   inputs    sha256:d104b05b6498aa77c03b4fffe997113e89c26325f95dac663fd64ab4f559fe17
+#   inputs    sha256:43f655a5625c136b001890f0086a21c4db9e70bd85c81a3f7d6247d7d2516741
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1325,6 +1325,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

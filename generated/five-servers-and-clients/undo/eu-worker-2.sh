@@ -9,7 +9,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     7.1b
 #   changes   7.1b Put the state that was set aside back
-#   inputs    sha256:c2b0c958152d039b7857321d573b4317a3e7bc62d4e9c26a7d3d34baaf3ba67b
+#   inputs    sha256:1784a6a161993d517933446e781e4dd7fe3dcb62e7b1a92708a0572e411e29aa
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1325,6 +1325,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

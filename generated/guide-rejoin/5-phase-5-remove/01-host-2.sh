@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-2 out of its databases; 5.2 Remove the record of host-2
-#   inputs    sha256:6790bd010f98c37ab4ab7af01775c4de4a3dbc82cb1dff4ae4fad9dc69a37361
+#   inputs    sha256:92a43b6d72714d99ac01a9ca0aecf98193428a235d991b84adf0f9430056678f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1549,6 +1549,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Scale the service to 0; 5.2 Save the specification of every database
 #   destroys  5.2 Take host-4 out of its databases; 5.2 Remove the record of host-4
-#   inputs    sha256:6b98c3cc64d4db246c1061ba704cb55f323d1ee8347aa4d43370bb81b74e50ab
+#   inputs    sha256:f1589a8ab2b0ef45e60ad15b7e03b7981b7d474603f5a786605d07685e7bc144
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1883,6 +1883,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

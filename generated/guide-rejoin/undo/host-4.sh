@@ -8,7 +8,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     7.1b
 #   changes   7.1b Put the state that was set aside back
-#   inputs    sha256:f7b946961915cccb1e3b10e944ff171ef912fa16141aed39b8fb5f433037b961
+#   inputs    sha256:1bf927bece35c343cbcf9d3be020339c982a9bd88b40eec8bc947765ef218756
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1317,6 +1317,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:7cadc88e1054b9284a9a0dd70721db9ef5ae3027560aed22bfaa672c75b3453d
+#   inputs    sha256:ad3be1cc97b6dc955e630044bed1c4fa4716c35c2157d2f9b4c79b606954d868
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1362,6 +1362,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

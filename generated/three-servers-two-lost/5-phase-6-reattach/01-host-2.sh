@@ -12,7 +12,7 @@
 #             the container and prove that it is gone; 6.1b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:225b9a720b08e4694c22e9fda60c6057f75ee8982a3c48dd2d1de21c4889c572
+#   inputs    sha256:72678000595514b7b4134735cd45b076f7c7c7cbb890d3e1b79da135b2d3cc58
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1954,6 +1954,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-2 out of its databases; 5.2 Remove the record of host-2
-#   inputs    sha256:380025f033c92180fad8a693de9d42054282b40df033134faf1cbf87fb348523
+#   inputs    sha256:6dd3cce0e37fc692e144ad8a05717fc62c70fb6dff8ec1bd7be499aadc1c3447
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1548,6 +1548,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

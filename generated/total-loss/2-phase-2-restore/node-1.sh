@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:39537f674ad45f8fda852e91814335f956f94fa5c65705763e5d4ece194b3c05
+#   inputs    sha256:2303541f0736cca3a8ee19c50e3e0b56cbc536cf0e0de0fc439fbae03b9a4073
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1362,6 +1362,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -13,7 +13,7 @@
 #             that it is gone; 6.1b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:eefd48621b0a9901d5d5a792a9472ed506c4c2fc09183fc5a4fdcd5d522236dd
+#   inputs    sha256:ce921c752d890079d605162533a541a8b4fe245d09b6a566f086ec0b0fedc5d8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2017,6 +2017,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

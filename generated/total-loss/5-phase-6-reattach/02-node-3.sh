@@ -14,7 +14,7 @@
 #             that it is gone; 6.2b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:3c89e77b41b0949e075b34ece9994f10ae8f17de4620179d684e3b4582f060f1
+#   inputs    sha256:d3acac093f77b507a3e907960432ea4ce7057634a3ad5fd69a7edd45ca7d725c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2018,6 +2018,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

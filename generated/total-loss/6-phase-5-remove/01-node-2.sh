@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take node-2 out of its databases; 5.2 Remove the record of node-2
-#   inputs    sha256:714d836621b60d107983022cb4a32488f95feaca7da914e6bdb8233b4daf36bd
+#   inputs    sha256:bca10792a2d3def8ee764e3540f302df8b88bcfefc24749d9f92c58097eba7a0
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1548,6 +1548,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

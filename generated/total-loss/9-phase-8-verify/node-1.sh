@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh, 5-phase-6-reattach/01-node-2.sh
 #   changes   8.1 Restart node-2 unless it has been; 8.1 Restart node-3 unless it has been; 8.1
 #             Restart node-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:254c9d3475be04c46ea659ec4edd862679f51193df831eddb6adb0e20dad641e
+#   inputs    sha256:f160722c022f9792ec121ddba58b5261ef9acbd547bb47030ea4ce66334ef1d4
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1516,6 +1516,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

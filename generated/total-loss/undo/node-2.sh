@@ -8,7 +8,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     6.1b
 #   changes   6.1b Put the state that was set aside back
-#   inputs    sha256:c607c1a5dc48d637a1c435ac5e041f71ee8697f5f31f44d23e3d8a5bbca2c680
+#   inputs    sha256:1b3aff731fceb78dc8d9c9178da08b17f05c3dda0060defc9b61f77b7fb56d55
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1317,6 +1317,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.1b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:f816fa600fc260dadbb543c2efaa5f084e0c4d326836f74a0ad12e471307980c
+#   inputs    sha256:6e13c116da08dc2c4e4f36d4c501ec5a04cbe5c7268cb6775fe34c25b8d88ab3
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1955,6 +1955,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

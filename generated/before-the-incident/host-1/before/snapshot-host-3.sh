@@ -8,7 +8,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:fadf6002046b7d51d973cf31b34d9e38a89248e3a8d4f6a4a298b80524d5ffc9
+#   inputs    sha256:4152665cd02ad3c9fe25c8cd0a78a00f5668bea8552d8135e98df08a7d6c7f42
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1130,6 +1130,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -8,7 +8,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     6.1b
 #   changes   6.1b Put the state that was set aside back
-#   inputs    sha256:e3d4339359e738d9e9e36a068a263f07ad98e2d9e25363e70a8781771298f588
+#   inputs    sha256:530a8bf84632bb4ddd7fa552ff7eb618372f16ef39572bd0dd2b07c1cfbf4183
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1317,6 +1317,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:6e506e5339dd847629506455d92dd11871fc96356d8ddf200dcad05a3bf1f7c2
+#   inputs    sha256:60e595a6eebaea0dc7d11bd8665bf64a64d5a409a219958206958ee122fe4bf2
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1362,6 +1362,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.1b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:5cc5ae33132ecd32d0a58a43bae6a0f48d668f5e336ed9b342d798fa9351598e
+#   inputs    sha256:4e1cc01f554dcaf4000fb15cbb91383d083dd450b33544b37c41da9f37066e3f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1955,6 +1955,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

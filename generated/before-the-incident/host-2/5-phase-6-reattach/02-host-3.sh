@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.2b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:f75b99381bd594b66e927298329cb400d1ee6ab9509e9f34af4e2e7c2deb26a2
+#   inputs    sha256:c01af46e86759e993d896d8c1fcaad24200c37d136fd5411a5a11140afb6b036
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1955,6 +1955,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

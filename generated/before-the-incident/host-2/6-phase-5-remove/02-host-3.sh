@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-2.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-3 out of its databases; 5.2 Remove the record of host-3
-#   inputs    sha256:eb9ad5f14bba84572c0e9b4e56eea978fc70da2e9cfc9484df377ef50c851d3a
+#   inputs    sha256:748f54ddd13899cc75782c2991ca289a45a5526951b698cb341e34caa3de1e14
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1548,6 +1548,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

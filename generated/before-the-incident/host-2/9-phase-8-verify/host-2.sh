@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-2.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-2 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:8e96b291ec982536becf617d614f644096a27e05696eacb39dd3cdf525f50015
+#   inputs    sha256:230bce854a93b8a607c93567cd16ed48ec669e48378cf4eb71c13c4a105c3931
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1515,6 +1515,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -8,7 +8,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:6825e193e7aebff590df5ced4c75bf2b94fdd25ec4775c174891056be89251c9
+#   inputs    sha256:487a8bbf2f322d69ff49e6dce217d45b55bd0b70f4b849f7288c361b976abf0c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1130,6 +1130,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

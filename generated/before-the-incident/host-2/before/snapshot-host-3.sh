@@ -8,7 +8,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:598610a2d98208bb426d59a5835556dc9c5c17322004d554c766f1cd6342b65e
+#   inputs    sha256:ac92ca81a85afb9bca0859602934ac4794fc556776b8f7b0a5bed09e4f50e372
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1130,6 +1130,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -8,7 +8,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     6.1b
 #   changes   6.1b Put the state that was set aside back
-#   inputs    sha256:c56328bb5a3baf018915a3577109934e68827572db99b075a141fa65e631775c
+#   inputs    sha256:a2d9094cb2d642e10d741262d6058f450f32d8e659783920790cd8d8cafba893
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1317,6 +1317,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

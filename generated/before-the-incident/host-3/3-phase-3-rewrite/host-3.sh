@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/host-3.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:878d6c512bfb36969b58c4af6dbfa7ed3953cd6d579e18f572c19e5506ead7c5
+#   inputs    sha256:8d65647eea1fc332543379f08d0cac46033960ddf55f6b522e497ffaa7ec5241
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1345,6 +1345,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.1b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:f059bc85feedccbac8cc9eafd880882f961ab5c74f8f6f966f1c67b2ae779b21
+#   inputs    sha256:ec93d67cbffef3af07a5efd68ba260ff4f4b03cdaed1871b8561d4f8ce16404f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1955,6 +1955,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

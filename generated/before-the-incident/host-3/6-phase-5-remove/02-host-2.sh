@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-3.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-2 out of its databases; 5.2 Remove the record of host-2
-#   inputs    sha256:c733ee844048a44cb2ad1b227df9582c05ed4fa70fad96c7ccb5ee6dee248620
+#   inputs    sha256:83bfb99b032ac1989c65cc838566410b6e775e1454d3d34212b4bc4d01522333
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1548,6 +1548,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;

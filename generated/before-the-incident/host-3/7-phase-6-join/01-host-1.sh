@@ -13,7 +13,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             host-1
 #   destroys  6.1e Join host-1 to the cluster
-#   inputs    sha256:f8441daffe73331bb2a3a665314649a5cd5348438c3740d22b7b7542209f47cb
+#   inputs    sha256:ce431d56ad9ea54cdf99c457a47f3222e1a92c919dc31feba88893abbc76bd42
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2267,6 +2267,12 @@ need() {
 # stay satisfied, so that a script may be run a second time.
 need_word() {
   local word
+  # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
+    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+    printf 'later\n'
+    return
+  fi
   case "$1" in
     swarm-leader) word=$(need_swarm manager) ;;
     in-swarm) word=$(need_own "$2" need_swarm any) ;;
