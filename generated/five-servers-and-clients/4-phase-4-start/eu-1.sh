@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/eu-1.sh, 3-phase-3-rewrite/eu-1.sh
 #   changes   4.1 Start the service of eu-1; 4.4 See that client host eu-worker-1 is connected
 #             again; 4.4 See that client host eu-worker-2 is connected again
-#   inputs    sha256:2b36f4976a6b92c48d140a48dc7f6e60a13094cd0ff248cd39309ea33679fa7e
+#   inputs    sha256:4a881291f7e6410f85a773b7d5357f957b3addc66471f0c5f13290bd8f71b5da
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1356,8 +1356,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

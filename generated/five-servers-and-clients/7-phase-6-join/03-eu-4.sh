@@ -15,7 +15,7 @@
 #             membership aside; 6.2c See that no stale member entry is in the way; 6.2c Start the
 #             service of eu-4
 #   destroys  6.2e Join eu-4 to the cluster
-#   inputs    sha256:a6c7410a323f8e461450fa4813bdb135ee42b367e74b09452aa98530186cbd91
+#   inputs    sha256:900b3c81fcdf517b7db0c6064bc96a43854c1bdf6127a9f1c0fd6fd2a33665a2
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2418,8 +2418,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

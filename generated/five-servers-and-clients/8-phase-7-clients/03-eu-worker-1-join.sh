@@ -12,7 +12,7 @@
 #             6-phase-5-remove/05-eu-worker-1.sh, 8-phase-7-clients/02-eu-worker-1-clear.sh
 #   changes   7.1c Start the service of eu-worker-1
 #   destroys  7.1e Join eu-worker-1 to the cluster
-#   inputs    sha256:0de42f5a83c71a3eb810a5a7567fd85cedf92b92a19ad4d19b71549733db1a2b
+#   inputs    sha256:d3939f5630daf025ad6a834c97eff0fd7646c43a40a57241ab37babb045f4436
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1303,8 +1303,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

@@ -11,7 +11,7 @@
 #   after     6-phase-5-remove/06-eu-worker-2.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:878fe020075dbea71e6a28f8ef77d8b05d600cbcf315c64f1fd88736afebd0fe
+#   inputs    sha256:41aefe4d1814ad0c257b3b439839051a5b4ed491a02f847cce1484d6d7f7ca60
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1529,8 +1529,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

@@ -12,7 +12,7 @@
 #             6-phase-5-remove/06-eu-worker-2.sh, 8-phase-7-clients/05-eu-worker-2-clear.sh
 #   changes   7.1c Start the service of eu-worker-2
 #   destroys  7.1e Join eu-worker-2 to the cluster
-#   inputs    sha256:ba3fe7f81da71c5fee2bc81dfa81fe8674e8c6af3363973679bc4bf1d1ffa502
+#   inputs    sha256:ca78a7dc79c820326506a2f525da32936bacf8a55506b42f5da6d487b2802722
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1303,8 +1303,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

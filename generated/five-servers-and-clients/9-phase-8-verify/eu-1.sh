@@ -14,7 +14,7 @@
 #             been; 8.1 Restart eu-2 unless it has been; 8.1 Restart eu-3 unless it has been; 8.1
 #             Restart eu-4 unless it has been; 8.1 Restart eu-1 unless it has been; 8.4 Close the
 #             recovery
-#   inputs    sha256:e38f1e8c1fbadfcc095c0421e111b185ccce2ba05ec0365371fc5f26e3587d36
+#   inputs    sha256:e4ba529344b32b59dc3340b1c67fdb1aa2246c121abc8e86c0bb6a5cb7f7d4e8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1545,8 +1545,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

@@ -9,7 +9,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     6.1b
 #   changes   6.1b Put the state that was set aside back
-#   inputs    sha256:58be3cbd169408280afc716ee0d2456aacf4fdaa362c8119292a5efe5ba778a3
+#   inputs    sha256:dd2ea4b7ad3630c37b298971edb357d79cce243097b4d5d0322f4e921e1fb79a
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1326,8 +1326,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

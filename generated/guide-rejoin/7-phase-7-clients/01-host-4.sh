@@ -9,7 +9,7 @@
 #   guide     7.1c 7.1e
 #   after     4-phase-4-start/host-1.sh, 6-phase-6-join/01-host-2.sh
 #   changes   7.1c Start client host host-4 and see that it connects
-#   inputs    sha256:4a2ddf47faceff1db4fc0ddac501bc1fe1e892fc97676e671b28759c4039cec4
+#   inputs    sha256:587ad46b06d8b578e4f8b97db89c54454db97b4bab9fec991a1005f6b6e3c430
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1211,8 +1211,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

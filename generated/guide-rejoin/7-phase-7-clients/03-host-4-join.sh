@@ -11,7 +11,7 @@
 #             7-phase-7-clients/02-host-4-clear.sh
 #   changes   7.1c Start the service of host-4
 #   destroys  7.1e Join host-4 to the cluster
-#   inputs    sha256:3327cf8a8c6dae4f879b7addbbc8eba6f71ad162164d51524384310098d94c0d
+#   inputs    sha256:ac5703fb508fbfdeab175380e9e05152acdcf5765d94ed0a2f9c795134017a28
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1295,8 +1295,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh, 6-phase-6-join/01-host-2.sh, 6-phase-6-join/02-host-3.sh,
 #             7-phase-7-clients/01-host-4.sh
 #   changes   8.1 Restart all hosts at once; 8.4 Close the recovery
-#   inputs    sha256:2dd032c304861d5e7a14405b9f221fc857edadaa18a6857cc1885262fa90233b
+#   inputs    sha256:bccfb091bd50cc88d2c5e40dc63413bee8fc7fb23e865e112a3dd9923156ac75
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1472,8 +1472,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

@@ -11,7 +11,7 @@
 #             Place control-plane_node-1 on its node of this Swarm; 1.3 Scale all server services to
 #             0; 1.3 End the container and prove that it is gone; 1.1 Choose the snapshot, with its
 #             evidence
-#   inputs    sha256:b9901783c9d8fda1be034a514be45dd559c78ee7e8b6a201bf932508c044f5f9
+#   inputs    sha256:45ef01434f8ea722f0eca89509f00bc28dd7737332aa53a38b4cbb37383eb518
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1685,8 +1685,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

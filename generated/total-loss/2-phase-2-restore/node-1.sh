@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:2303541f0736cca3a8ee19c50e3e0b56cbc536cf0e0de0fc439fbae03b9a4073
+#   inputs    sha256:bce8e92cab452c75b89b6f5416bdc7a418b30583d1aada2cd0ca894093637f18
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1363,8 +1363,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

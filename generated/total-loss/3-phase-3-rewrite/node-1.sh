@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/node-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:91e463d562f1cfb6d3a06960d15f974a2e4aff10d4293f4d84221f2cfeebcab7
+#   inputs    sha256:d08cb17805c4415412cccc31fd252394fc777698ddb633a7f9460ef1af3caef4
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1346,8 +1346,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

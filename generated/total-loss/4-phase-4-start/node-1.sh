@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/node-1.sh, 3-phase-3-rewrite/node-1.sh
 #   changes   4.1 Start the service of node-1
-#   inputs    sha256:17f3cfd4210bed626adbcfe5d42ce99ae0bc905586b450131b3cc06e836359ca
+#   inputs    sha256:e55a17e9933b5e57deca764ed69b680c0696e1a60a8da95dbd4d654486e4df74
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1295,8 +1295,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

@@ -14,7 +14,7 @@
 #             that it is gone; 6.2b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:d3acac093f77b507a3e907960432ea4ce7057634a3ad5fd69a7edd45ca7d725c
+#   inputs    sha256:deaa963bde8cc52294716f53b09bafc69527566c4afb5f12c2e4906148654f0f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2019,8 +2019,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

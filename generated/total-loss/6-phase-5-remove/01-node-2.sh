@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take node-2 out of its databases; 5.2 Remove the record of node-2
-#   inputs    sha256:bca10792a2d3def8ee764e3540f302df8b88bcfefc24749d9f92c58097eba7a0
+#   inputs    sha256:0382a55df9a0ea626ceb5efd7de9d993d404decfbf4de67333d4a1ab95c3a434
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1549,8 +1549,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

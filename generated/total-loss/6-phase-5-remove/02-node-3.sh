@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take node-3 out of its databases; 5.2 Remove the record of node-3
-#   inputs    sha256:e80f08ce6e3e50a705cc0796380db4c522e3a0b9165874551db3f69a08fcfa4d
+#   inputs    sha256:45a43b5f90fe2435d52a5cfff0d0d57eafb6992231bbb79bb2712653f93ff7b2
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1549,8 +1549,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

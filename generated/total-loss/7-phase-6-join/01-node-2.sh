@@ -13,7 +13,7 @@
 #             that it is gone; 6.1b Set the state of the old membership aside; 6.1c See that no
 #             stale member entry is in the way; 6.1c Start the service of node-2
 #   destroys  6.1e Join node-2 to the cluster
-#   inputs    sha256:f167c79f5954b541d5885a971e86bb88d2bc6e9a6b830a4dfcd19c5ab8da3901
+#   inputs    sha256:c3b5bd98062c872366422d568acc3872a53d6d018b483cfd6ec6588a615acc56
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2330,8 +2330,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

@@ -13,7 +13,7 @@
 #             that it is gone; 6.2b Set the state of the old membership aside; 6.2c See that no
 #             stale member entry is in the way; 6.2c Start the service of node-3
 #   destroys  6.2e Join node-3 to the cluster
-#   inputs    sha256:e767f5894fa5267c335c6bf625db826f8f44d5156c5923f59a2f616399271bc3
+#   inputs    sha256:1c1c5a86fcc300672d72c224c0ed98de5a0b4b723ae12154150f68da4feedfb7
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2330,8 +2330,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

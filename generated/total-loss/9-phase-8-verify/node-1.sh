@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh, 5-phase-6-reattach/01-node-2.sh
 #   changes   8.1 Restart node-2 unless it has been; 8.1 Restart node-3 unless it has been; 8.1
 #             Restart node-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:f160722c022f9792ec121ddba58b5261ef9acbd547bb47030ea4ce66334ef1d4
+#   inputs    sha256:5c08c82eb18f8449bd80f79e3503a73e22026e04232eecda84055feb0ffe09f5
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1517,8 +1517,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh, 5-phase-6-reattach/01-host-2.sh
 #   changes   8.1 Restart host-2 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:6d378ded45dd7319b3c08b0f841e36a32f654e2d91211a004f654941a953e36e
+#   inputs    sha256:80283c5fbb9d6e6db01ed8dd2eda7719ea220644fde64dcfb73e679f9177f17d
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1516,8 +1516,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-2.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-2 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:230bce854a93b8a607c93567cd16ed48ec669e48378cf4eb71c13c4a105c3931
+#   inputs    sha256:a8243382969985ac0dd807a0ec7c526a2225fafd31238a74c2e0cb5323550291
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1516,8 +1516,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

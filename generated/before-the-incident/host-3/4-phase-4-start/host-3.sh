@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-3.sh, 3-phase-3-rewrite/host-3.sh
 #   changes   4.1 Start the service of host-3
-#   inputs    sha256:57b0ba25ad73679837588c1430b18fc30efee958103352b52aa6de4eff88abb5
+#   inputs    sha256:245a4ec77cd2cc405cf26c169ef35f897e95fea2e70e179ddd44c99adbf31ec8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1295,8 +1295,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

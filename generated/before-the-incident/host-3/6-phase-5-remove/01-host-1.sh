@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-3.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-1 out of its databases; 5.2 Remove the record of host-1
-#   inputs    sha256:efa84ea2ac77889f3d62dc0d75b45b354479a5139540e5270a535604b5c63137
+#   inputs    sha256:72051879945ab8cb46785c853919d667481dcb0d499c732f44b4f4597c530713
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1549,8 +1549,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

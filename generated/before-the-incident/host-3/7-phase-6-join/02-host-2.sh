@@ -13,7 +13,7 @@
 #             aside; 6.2c See that no stale member entry is in the way; 6.2c Start the service of
 #             host-2
 #   destroys  6.2e Join host-2 to the cluster
-#   inputs    sha256:86adacf9fa64345f897cf74a07b293182b8be664ec812e13e2b06d8d0d4d1cf7
+#   inputs    sha256:6fe9842e45804463a57a260f75ae7988f4bdbcd9a8cc9c218dc0abcd0bf703ae
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -2268,8 +2268,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi

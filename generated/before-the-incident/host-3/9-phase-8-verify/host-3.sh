@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-3.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-2 unless it has been; 8.1
 #             Restart host-3 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:38247fb85cdf884f24a68e9efbd793db569aaa02821ca5951745fb37a2a78e26
+#   inputs    sha256:c034a84cfd540ba91bdc19c2b94c3d0da3492ec65a0b090b336755a7d15e191e
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1516,8 +1516,8 @@ need() {
 need_word() {
   local word
   # Killed while it restarted all hosts at once, a script finds nobody to ask: it starts them first.
-  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ \
-    && "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
+  if [[ "$1" =~ ^(api-answers|quorum-reached|member-back|client-back)$ &&
+    "${STATE}/restarted/stopped" -nt "${STATE}/restarted/all" ]]; then
     printf 'later\n'
     return
   fi
