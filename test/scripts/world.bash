@@ -50,8 +50,8 @@ found_world() {
   if [[ -n "${WORLD_INTACT:-}" ]]; then
     sed -i -E 's/ (alive|returning|replaced|gone|lost|null) ([^ ]*)$/ alive \2/' "${WORLD}/tmp/hosts"
   fi
-  if [[ "$(jq -r '.cluster.hosts[] | select(.id == "'"${RECOVERY}"'") | .state' "${plan}")" == replaced \
-    && -z "${WORLD_INTACT:-}" ]]; then
+  if [[ "$(jq -r '.cluster.hosts[] | select(.id == "'"${RECOVERY}"'") | .state' "${plan}")" == replaced &&
+  -z "${WORLD_INTACT:-}" ]]; then
     total=yes
   fi
   while read -r id mode api client peer service state machine; do
@@ -494,7 +494,6 @@ look_act_again() {
   assert_equal "$(said_to_run <<<"${output}")" ''
   assert_sound
 }
-
 
 # ---- what was done
 

@@ -7,8 +7,8 @@ is_mutation() {
 }
 
 act() {
-  local url='' socket='' authority host port cp up power generation scheme
-  METHOD=GET OUTPUT='' HEADERS='' BODY='' CACERT='' CERT='' LIMIT=10
+  local url='' authority host port cp up power generation scheme
+  METHOD=GET OUTPUT='' HEADERS='' BODY='' CACERT='' CERT=''
   curl_options "$@"
   url="${URL}"
   take generation generation
@@ -58,8 +58,7 @@ curl_options() {
   while (($# > 0)); do
     case "$1" in
       --silent | --show-error | --globoff) ;;
-      --noproxy | --connect-timeout | --write-out | --header) shift ;;
-      --max-time) LIMIT="$2" && shift ;;
+      --noproxy | --connect-timeout | --max-time | --write-out | --header) shift ;;
       --output) OUTPUT="$2" && shift ;;
       --dump-header) HEADERS="$2" && shift ;;
       --request) METHOD="$2" && shift ;;

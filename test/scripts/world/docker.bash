@@ -11,6 +11,7 @@ is_mutation() {
 }
 
 act() {
+  local word
   take SWARM "host/${WORLD_HOST}/swarm" inactive
   take SWARM_ID "host/${WORLD_HOST}/swarm-id"
   take CURRENT_SWARM swarm-id
@@ -95,8 +96,8 @@ docker_info() {
         role=manager
         if [[ "${SWARM_ID}" == "${CURRENT_SWARM}" ]]; then take role "node/${node:-none}/role"; fi
         take address "host/${host}/mode"
-        if [[ "${other}" != "${SWARM_ID}" || -z "${SWARM_ID}" || "${address}" != server \
-          || "${role}" != manager ]]; then
+        if [[ "${other}" != "${SWARM_ID}" || -z "${SWARM_ID}" || "${address}" != server ||
+          "${role}" != manager ]]; then
           continue
         fi
         take other "host/${host}/swarm"

@@ -45,7 +45,6 @@ act() {
     DIRECTORY=$(sed -n 's/^directory=//p' "${PROCESS}")
     db_field "${DIRECTORY}/member/snap/db" cluster
     CLUSTER="${FIELD_TEXT}"
-    HOST_THERE="${WORLD_HOST}"
   else
     host="${endpoint#https://}"
     port="${host##*:}"
@@ -53,7 +52,6 @@ act() {
     host="${host#\[}"
     host_at "${host%\]}" "${port}"
     take cp "host/${AT:-none}/cp" off
-    HOST_THERE="${AT}"
     data_of "${AT}"
     DIRECTORY="${DATA}/etcd"
     case "${cp}" in
@@ -87,7 +85,6 @@ act() {
         "$(cluster_number "${CLUSTER}")" "${FIELD_TEXT}"
       ;;
     'snapshot save')
-      printf '%s' "$(head -c 1 /dev/null)" >"${words[2]}.part"
       head -c 2048 -- "${DIRECTORY}/member/snap/db" >"${words[2]}.part"
       sha256sum <"${words[2]}.part" | xxd_bytes >>"${words[2]}.part"
       mv -- "${words[2]}.part" "${words[2]}"

@@ -90,8 +90,8 @@ etcdutl_restore() {
   db_field "${file}" cluster
   kept="${FIELD_TEXT}"
   cluster="c$(printf '%s' "${peer}${token}" | cksum | tr -d ' ')"
-  if [[ -e "${STATE_DIR}/members/${cluster}" && -s "${STATE_DIR}/members/${cluster}" \
-    && -e "${STATE_DIR}/current" ]]; then
+  if [[ -e "${STATE_DIR}/members/${cluster}" && -s "${STATE_DIR}/members/${cluster}" &&
+    -e "${STATE_DIR}/current" ]]; then
     violation "two restores with the cluster token ${token}: their members would talk"
   fi
   make_db "${directory}/member/snap/db" "${cluster}" "${revision}"
