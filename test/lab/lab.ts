@@ -90,8 +90,12 @@ async function openLab(): Promise<string> {
   await buildCompiler();
   await sweep();
   // An interrupted lab is as clean as a finished one.
+  // npm passes a signal on that has reached this process already: once is enough.
+  let ending = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (ending) return;
+      ending = true;
       void Promise.allSettled(open.map(cleanUp)).finally(() => process.exit(130));
     });
   }
