@@ -18,7 +18,12 @@ export WORLD
 build_world() {
   bundle="$1"
   plan="${GENERATED}/${bundle}/plan.json"
-  mkdir -p "${WORLD}"/{disk,state/{host,service,node,record,members,users/old,database,spec,job,names,job-end},pending,faults,processes,listeners,tmp,copies}
+  kept raise_world
+}
+
+raise_world() {
+  mkdir -p "${WORLD}"/{disk,pending,faults,processes,listeners,tmp,copies} \
+    "${WORLD}"/state/{host,service,node,record,members,users/old,database,spec,job,names,job-end}
   : >"${WORLD}/journal"
   printf '0\n' >"${WORLD}/count"
   (
@@ -29,6 +34,27 @@ build_world() {
     source "${WORLD_HOME}/docker.bash"
     found_world
   )
+}
+
+# kept COMMAND...: runs it once for all tests of this run; the others get a copy of the world it has
+# made.
+kept() {
+  local key lock place
+  key=$(printf '%s\n' "${bundle}" "${WORLD_GENERATION:-}" "${WORLD_VARIANT:-}" "${WORLD_INTACT:-}" "$@" \
+    | cksum)
+  place="${WORLD_SUITE}/played/${key// /-}"
+  exec {lock}>"${place}.lock"
+  flock "${lock}"
+  if [[ -d "${place}" ]]; then
+    rm -rf -- "${WORLD:?}"
+    cp -a -- "${place}" "${WORLD}"
+  else
+    "$@"
+    rm -rf -- "${place}.new"
+    cp -a -- "${WORLD}" "${place}.new"
+    mv -- "${place}.new" "${place}"
+  fi
+  exec {lock}>&-
 }
 
 found_world() {
@@ -400,27 +426,20 @@ way_to() {
     | .path' "${plan}"
 }
 
-# play SCRIPT...: each with --apply, on its machine, one after the other; worlds on the way are kept
-# for other tests. The world must be freshly built.
+# play SCRIPT...: the world of the bundle after these scripts, each run with --apply on its machine,
+# one after the other.
 play() {
-  local key lock script
-  local -a scripts=("$@")
-  if (($# == 0)); then return; fi
-  script="${scripts[-1]}"
-  key=$(printf '%s\n' "${bundle}" "${WORLD_GENERATION:-}" "${WORLD_VARIANT:-}" "$@" | cksum | tr ' ' -)
-  exec {lock}>"${WORLD_SUITE}/played/${key}.lock"
-  flock "${lock}"
-  if [[ ! -d "${WORLD_SUITE}/played/${key}" ]]; then
-    play "${scripts[@]:0:$#-1}"
-    act_on "${script}"
-    rm -rf -- "${WORLD_SUITE}/played/${key}.new"
-    cp -a -- "${WORLD}" "${WORLD_SUITE}/played/${key}.new"
-    mv -- "${WORLD_SUITE}/played/${key}.new" "${WORLD_SUITE}/played/${key}"
+  if (($# == 0)); then
+    build_world "${bundle}"
   else
-    rm -rf -- "${WORLD:?}"
-    cp -a -- "${WORLD_SUITE}/played/${key}" "${WORLD}"
+    kept play_last "$@"
   fi
-  exec {lock}>&-
+}
+
+play_last() {
+  local -a scripts=("$@")
+  play "${scripts[@]:0:$#-1}"
+  act_on "${scripts[-1]}"
 }
 
 # act_on SCRIPT: the operator goes to the machine and runs it.
@@ -448,7 +467,8 @@ prepare_machine() {
 # world_for BUNDLE SCRIPT: a world in which the script is the next one.
 world_for() {
   local -a way=()
-  build_world "$1"
+  bundle="$1"
+  plan="${GENERATED}/${bundle}/plan.json"
   mapfile -t way < <(way_to "$1/$2")
   play "${way[@]}"
   prepare_machine "$2"
