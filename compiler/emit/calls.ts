@@ -26,8 +26,11 @@ const calls: { readonly [K in StepKind]: Call<K> } = {
   'place-service': { args: (p) => [p.service, ...p.addresses], tools: docker, options: [] },
   'stop-services': { args: (p) => p.services, tools: docker, options: [] },
   'stop-container': { args: (p) => [p.service], tools: docker, options: [] },
-  'fence-host': {
-    args: (p) => [p.target, p.address, ...portArgs(p.ports)],
+  'fence-hosts': {
+    args: (p) => [
+      String(p.quorum),
+      ...p.hosts.flatMap((host) => [host.target, host.address, ...portArgs(host.ports)]),
+    ],
     tools: [],
     options: ['--fenced'],
   },
@@ -50,7 +53,17 @@ const calls: { readonly [K in StepKind]: Call<K> } = {
   'check-endpoint': { args: none, tools: etcdctl, options: [] },
   'prove-alone': { args: none, tools: etcdctl, options: [] },
   'show-leftovers': { args: none, tools: etcdctl, options: [] },
-  'refresh-client': { args: (p) => [p.target, p.service, p.api], tools: docker, options: [] },
+  'refresh-clients': {
+    args: (p) =>
+      p.clients.flatMap((host) => [
+        host.target,
+        host.service,
+        host.address,
+        String(host.ports.api),
+      ]),
+    tools: docker,
+    options: [],
+  },
   'state-threshold': {
     args: (p) => [String(p.servers), String(p.threshold)],
     tools: [],

@@ -130,6 +130,13 @@ export interface Turn {
   readonly next: readonly [string, ...string[]];
 }
 
+/** A host whose ports are asked from another one. */
+export interface Probed {
+  readonly target: HostId;
+  readonly address: string;
+  readonly ports: Ports;
+}
+
 /** What a step kind needs to be told, beyond the values of its script. Keys are file names. */
 export interface StepParams {
   // phase 1
@@ -144,7 +151,8 @@ export interface StepParams {
   'place-service': { readonly service: string; readonly addresses: readonly string[] };
   'stop-services': { readonly services: readonly string[] };
   'stop-container': { readonly service: string };
-  'fence-host': { readonly target: HostId; readonly address: string; readonly ports: Ports };
+  /** `quorum` is that of the lost cluster: fewer hosts than that are no danger while they run on. */
+  'fence-hosts': { readonly quorum: number; readonly hosts: readonly Probed[] };
   'prove-free': { readonly before: 'restore' | 'rewrite' };
   'salvage-snapshot': Record<string, never>;
   'choose-snapshot': {
@@ -167,10 +175,10 @@ export interface StepParams {
   'check-endpoint': Record<string, never>;
   'prove-alone': Record<string, never>;
   'show-leftovers': Record<string, never>;
-  'refresh-client': { readonly target: HostId; readonly service: string; readonly api: string };
+  'refresh-clients': { readonly clients: readonly (Probed & { readonly service: string })[] };
   // phase 5
   'state-threshold': { readonly servers: number; readonly threshold: number };
-  'check-removable': { readonly target: HostId; readonly address: string; readonly ports: Ports };
+  'check-removable': Probed;
   'save-specs': { readonly target: HostId };
   'update-databases': { readonly target: HostId; readonly together: readonly HostId[] };
   'remove-record': { readonly target: HostId };

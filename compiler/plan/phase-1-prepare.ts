@@ -48,7 +48,7 @@ function swarm({ chosen, cluster, total }: Setting): readonly Step[] {
 }
 
 /** guide 1.3: the services, this host's container, the other hosts, the proof. */
-function stopped({ chosen, servers, others }: Setting): readonly Step[] {
+function stopped({ chosen, servers, others, quorum }: Setting): readonly Step[] {
   return [
     step(
       '1.3',
@@ -62,12 +62,19 @@ function stopped({ chosen, servers, others }: Setting): readonly Step[] {
       { service: chosen.service },
       { needs: [{ fact: 'services-stopped' }], yields: [of('service-stopped', chosen)] },
     ),
-    ...others.map((host) =>
-      step('1.3', 'fence-host', probed(host), {
-        needs: [{ fact: 'services-stopped' }],
-        yields: [of('fenced', host)],
-      }),
-    ),
+    ...(others.length === 0
+      ? []
+      : [
+          step(
+            '1.3',
+            'fence-hosts',
+            { quorum: quorum.threshold, hosts: others.map(probed) },
+            {
+              needs: [{ fact: 'services-stopped' }],
+              yields: others.map((host) => of('fenced', host)),
+            },
+          ),
+        ]),
     step('1.3', 'prove-free', { before: 'restore' }, { needs: [of('service-stopped', chosen)] }),
   ];
 }

@@ -1,14 +1,13 @@
 // Setting -> the turn of guide phase 4: the recovery host serves the cluster again, alone.
 
-import { apiUrl } from './addresses.ts';
-import type { Fact } from './ir.ts';
+import type { Fact, Host, Probed } from './ir.ts';
 import { type Setting, slotsOf } from './setting.ts';
 import { step } from './steps.ts';
-import { type Draft, draft } from './turn.ts';
+import { type Draft, draft, probed } from './turn.ts';
 
 /** One turn on the recovery host (guide 4.1 to 4.4). */
 export function start(setting: Setting): readonly Draft[] {
-  const { chosen, clients, cluster, quorum, recovery } = setting;
+  const { chosen, clients, quorum, recovery } = setting;
   const answers = { needs: [{ fact: 'api-answers' }] } as const;
   const rewritten: readonly Fact[] =
     recovery.rewriteMembership === 'skip' ? [] : [{ fact: 'membership-rewritten' }];
@@ -53,15 +52,14 @@ export function start(setting: Setting): readonly Draft[] {
           },
         ),
         step('4.4', 'show-leftovers', {}, answers),
-        ...running.map((host) =>
-          step(
-            '4.4',
-            'refresh-client',
-            { target: host.id, service: host.service, api: apiUrl(cluster.api, host) },
-            answers,
-          ),
-        ),
+        ...(running.length === 0
+          ? []
+          : [step('4.4', 'refresh-clients', { clients: running.map(clientOf) }, answers)]),
       ],
     ),
   );
+}
+
+function clientOf(host: Host): Probed & { readonly service: string } {
+  return { ...probed(host), service: host.service };
 }

@@ -46,10 +46,15 @@ const kinds: { readonly [K in StepKind]: KindWords<K> } = {
       'Swarm says converged while the container still runs, and moving etcd/ then corrupts it; ' +
       'without quorum a graceful stop cannot succeed.',
   },
-  'fence-host': {
+  'fence-hosts': {
     effect: 'observes',
-    title: ({ target }) => `Make sure that ${target} stays out`,
-    reason: 'A lost host that is only unreachable, and has a partner, is the old quorum.',
+    title: ({ hosts: [first, ...more] }) =>
+      more.length === 0
+        ? `Make sure that ${first?.target} stays out`
+        : `Make sure that the ${more.length + 1} other server hosts stay out`,
+    reason:
+      'Lost hosts that are only unreachable, or come back too early, may be the old quorum. Fewer ' +
+      'than a quorum that run on are none: their own scripts end them.',
   },
   'prove-free': {
     effect: 'observes',
@@ -133,10 +138,13 @@ const kinds: { readonly [K in StepKind]: KindWords<K> } = {
     title: () => 'Show alarms, and tasks that came back with the snapshot',
     reason: 'They were under way when the snapshot was taken and will not finish by themselves.',
   },
-  'refresh-client': {
+  'refresh-clients': {
     effect: 'changes',
-    title: ({ target }) => `See that client host ${target} is connected again`,
-    reason: 'Its worker is needed for database updates; one that stays stale is restarted once.',
+    title: ({ clients: [first, ...more] }) =>
+      more.length === 0
+        ? `See that client host ${first?.target} is connected again`
+        : `See that ${more.length + 1} client hosts are connected again`,
+    reason: 'Database updates need their workers; those that stay stale are restarted once.',
   },
   'state-threshold': {
     effect: 'observes',

@@ -1,6 +1,6 @@
 // Slot + words + steps -> a turn without its last lines, which depend on the turns after it.
 
-import type { Fact, Host, HostFact, HostId, Ports, Step, Turn } from './ir.ts';
+import type { Fact, Host, HostFact, Probed, Step, Turn } from './ir.ts';
 import type { Slot } from './setting.ts';
 
 /** A turn before it is known what comes next. */
@@ -38,11 +38,7 @@ export function of(fact: HostFact, host: Host): Fact {
 }
 
 /** What a step must be told to probe another host's ports. */
-export function probed(host: Host): {
-  readonly target: HostId;
-  readonly address: string;
-  readonly ports: Ports;
-} {
+export function probed(host: Host): Probed {
   const { api, etcdClient, etcdPeer } = host.ports;
   return { target: host.id, address: host.addresses[0], ports: { api, etcdClient, etcdPeer } };
 }

@@ -60,15 +60,16 @@ voter_names() {
     <<<"${list}"
 }
 
-# newest_task SERVICE: `STATE NODE CREATED ID` of the newest task Swarm wants to run; CREATED in
-# epoch seconds. Without one: `none - 0 -`; where Docker does not answer: `unknown - 0 -`.
+# newest_task SERVICE: `STATE NODE CREATED ID SINCE` of the newest task Swarm wants to run; CREATED
+# and SINCE, when it came into that state, in epoch seconds. Without one: `none - 0 - 0`; where
+# Docker does not answer: `unknown - 0 - 0`.
 newest_task() {
   local text status=0
   local -a ids=()
   text=$(timeout 20 docker service ps --quiet --no-trunc --filter desired-state=running -- "$1" \
     2>/dev/null) || status=$?
   if ((status == 0)) && [[ -z "${text}" ]]; then
-    printf 'none - 0 -\n'
+    printf 'none - 0 - 0\n'
     return
   fi
   mapfile -t ids <<<"${text}"
@@ -76,11 +77,12 @@ newest_task() {
     text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf 'unknown - 0 -\n'
+    printf 'unknown - 0 - 0\n'
     return
   fi
   jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
-    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
+    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID, (.Status.Timestamp | epoch)]
+    | map(tostring) | join(" ")' \
     <<<"${text}"
 }
 
@@ -89,7 +91,7 @@ newest_task() {
 task_word() {
   local text state node id
   text=$(newest_task "$1")
-  read -r state node _ id <<<"${text}"
+  read -r state node _ id _ <<<"${text}"
   if [[ "${id}" != '-' && "${id}" == "${3:-}" ]]; then
     printf 'before\n'
   elif [[ "${state}" == 'running' && -n "$2" && "${node}" != "$2" ]]; then
@@ -158,7 +160,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }

@@ -72,15 +72,17 @@ check_recovery_host_ca() {
   local seen own
   own=$(openssl x509 -in "${CERTIFICATES}/ca.crt" -outform der | sha256sum)
   own="PGEDGE-${own%% *}"
+  # A word that is known is found in a large file several times as fast as a pattern.
+  if grep -qaF -- "${own}" "${STATE}/snapshot.db"; then
+    say 'proved: the snapshot belongs to the CA of these certificates'
+    return
+  fi
   seen=$(grep -aoE 'PGEDGE-[0-9a-f]{64}' -- "${STATE}/snapshot.db") || true
   if [[ -z "${seen}" ]]; then
     stop "${MISMATCH}" 'the snapshot holds no CA of a Control Plane' "a join token ${own}-..." \
       'none' 'choose another snapshot: this one is of another etcd, or damaged'
-  elif [[ $'\n'"${seen}"$'\n' == *$'\n'"${own}"$'\n'* ]]; then
-    say 'proved: the snapshot belongs to the CA of these certificates'
-  else
-    stop "${MISMATCH}" 'snapshot and certificates belong to different clusters' \
-      "the token of this CA, ${own}" "${seen%%$'\n'*}" \
-      'bring the certificates that belong to this snapshot, or the other way round'
   fi
+  stop "${MISMATCH}" 'snapshot and certificates belong to different clusters' \
+    "the token of this CA, ${own}" "${seen%%$'\n'*}" \
+    'bring the certificates that belong to this snapshot, or the other way round'
 }

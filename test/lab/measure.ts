@@ -5,7 +5,16 @@ import { etcdctl, hostOf } from './cluster.ts';
 import { recoverByHand, saveSnapshotByHand } from './guide-by-hand.ts';
 import { run } from './machines.ts';
 import { act, compileBundle, inventoryOf, sendOperator } from './operator.ts';
-import { lose, prepare, recover, returnBefore, returnHosts, type Stage, servers } from './stage.ts';
+import {
+  lose,
+  loseLeader,
+  prepare,
+  recover,
+  returnBefore,
+  returnHosts,
+  type Stage,
+  servers,
+} from './stage.ts';
 
 const lost = ['host-2', 'host-3'];
 const states = { 'host-2': 'returning', 'host-3': 'returning' } as const;
@@ -75,6 +84,7 @@ async function byScript(stage: Stage): Promise<{
 }> {
   const prepared = await prepare(stage, servers(3));
   await lose(stage, prepared.cluster, lost);
+  await loseLeader(prepared);
   let booting = 0;
   const comeBack = returnBefore(stage, prepared.cluster, 'host-2', lost);
   const outcome = await recover(stage, prepared, {
@@ -98,6 +108,7 @@ async function byHand(stage: Stage): ReturnType<typeof recoverByHand> {
   const { cluster } = await prepare(stage, servers(3));
   await saveSnapshotByHand(cluster);
   await lose(stage, cluster, lost);
+  await loseLeader({ cluster });
   return recoverByHand(stage, cluster, lost, () => returnHosts(stage, cluster, lost));
 }
 

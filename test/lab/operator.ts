@@ -234,8 +234,9 @@ export async function act(
 
 /** In phase 1 the operator vouches for each server host whose power is known to be off. */
 function fencing(operator: Operator, turn: Turn): readonly string[] {
-  const asks = turn.steps.filter((step) => step.kind === 'fence-host');
-  const targets = asks.map((step) => (step.kind === 'fence-host' ? step.params.target : ''));
+  const targets = turn.steps.flatMap((step) =>
+    step.kind === 'fence-hosts' ? step.params.hosts.map((host) => host.target) : [],
+  );
   const off = targets.filter((id) => hostOf(operator.cluster, id).machine.power.pid === null);
   return off.flatMap((id) => ['--fenced', id]);
 }

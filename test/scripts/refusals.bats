@@ -767,17 +767,94 @@ saved_snapshot_here() {
   assert_equal "$(members_now | wc -l)" 3
 }
 
-@test "power returns to one lost host before the first script: it is stopped, and fenced by that" {
+# runs_with_old_data HOST: it has power again, and starts what ran on it before.
+runs_with_old_data() {
+  in_world switched_on "$1"
+  set_state "host/$1/cp" stuck
+  set_state "host/$1/container" "c0ffee-$1"
+  set_state "host/$1/swarm" pending
+}
+
+@test "power returns to one lost host before the first script: no quorum, so nobody waits for it" {
   build_world "${three}"
-  in_world switched_on host-2
-  set_state host/host-2/cp stuck
-  set_state host/host-2/container c0ffee-host-2
-  set_state host/host-2/swarm pending
+  runs_with_old_data host-2
   options_for "${three}/1-phase-1-prepare/host-1.sh"
   run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
   assert_ended 0
-  assert_output --partial 'host-2 is up, its ports'
+  assert_output --partial 'host-2 runs on and is told to stop. Running: 1 of the 2 a quorum needs'
+  assert_output --partial 'you vouch that host-3 is off'
+  refute_output --partial 'waiting until fewer'
   assert_sound
+}
+
+@test "power returns to a quorum of lost hosts before the first script: they are waited for" {
+  build_world "${three}"
+  runs_with_old_data host-2
+  runs_with_old_data host-3
+  run_script "${three}/1-phase-1-prepare/host-1.sh" --apply
+  assert_ended 0
+  assert_output --partial 'fewer than 2 other server hosts run: 2 running'
+  assert_output --partial 'fewer than 2 other server hosts run: quiet'
+  assert_sound
+}
+
+@test "a survivor that runs on is told to stop and not waited for" {
+  local script=five-servers-and-clients/1-phase-1-prepare/eu-1.sh
+  build_world five-servers-and-clients
+  options_for "${script}"
+  run_script "${script}" --apply "${OPTIONS_FOR[@]}"
+  assert_ended 0
+  assert_output --partial 'eu-2 runs on and is told to stop. Running: 1 of the 3 a quorum needs'
+  assert_sound
+}
+
+# clients_after_recovery: the recovery host is about to start; both clients have kept running.
+clients_after_recovery() {
+  world_for five-servers-and-clients 4-phase-4-start/eu-1.sh
+  set_state host/eu-worker-2/power on
+  set_state host/eu-worker-2/swarm worker
+  set_state node/nd1xeuworker2/status ready
+  set_state host/eu-worker-2/cp serving
+  set_state host/eu-worker-2/api up
+}
+
+@test "clients that hang are restarted once, all before any is waited for; others are let be" {
+  clients_after_recovery
+  set_state host/eu-worker-1/deaf yes
+  set_state host/eu-worker-2/deaf yes
+  run_script five-servers-and-clients/4-phase-4-start/eu-1.sh --apply
+  assert_ended 0
+  assert_order 'service update --force --detach pgedge_eu-worker-1' \
+    'service update --force --detach pgedge_spare-worker'
+  assert_output --partial 'each restarted client shows a status of its own: fresh'
+  assert_sound
+  : >"${WORLD}/journal"
+  run_script five-servers-and-clients/4-phase-4-start/eu-1.sh --apply
+  assert_ended 0
+  assert_not_ran 'service update'
+}
+
+@test "a client that a restart does not cure is left for phase 7, and restarted once only" {
+  clients_after_recovery
+  set_state host/eu-worker-2/deaf always
+  run_script five-servers-and-clients/4-phase-4-start/eu-1.sh --apply
+  assert_ended 0
+  assert_not_ran 'service update .*pgedge_eu-worker-1'
+  assert_output --partial 'still eu-worker-2 unreachable: left for phase 7'
+  : >"${WORLD}/journal"
+  run_script five-servers-and-clients/4-phase-4-start/eu-1.sh --apply
+  assert_ended 0
+  assert_output --partial 'was restarted since the recovery: left for phase 7'
+  assert_not_ran 'service update'
+}
+
+@test "a client that is off is left for phase 7 without a wait" {
+  clients_after_recovery
+  set_state host/eu-worker-2/power off
+  run_script five-servers-and-clients/4-phase-4-start/eu-1.sh --apply
+  assert_ended 0
+  assert_output --partial 'eu-worker-2 does not answer: left for phase 7'
+  assert_not_ran 'service update'
 }
 
 @test "a second disaster has a state of its own" {

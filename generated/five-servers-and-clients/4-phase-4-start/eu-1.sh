@@ -9,9 +9,8 @@
 #   why       From here on the API answers; with one voter the cluster tolerates no loss yet.
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/eu-1.sh, 3-phase-3-rewrite/eu-1.sh
-#   changes   4.1 Start the service of eu-1; 4.4 See that client host eu-worker-1 is connected
-#             again; 4.4 See that client host eu-worker-2 is connected again
-#   inputs    sha256:4a881291f7e6410f85a773b7d5357f957b3addc66471f0c5f13290bd8f71b5da
+#   changes   4.1 Start the service of eu-1; 4.4 See that 2 client hosts are connected again
+#   inputs    sha256:c760ee9653f9a73ab861246106301cad8c235d3544670465fde109264a9d2334
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -103,13 +102,17 @@ main() {
   begin '4.4' 'Show alarms, and tasks that came back with the snapshot'
   show_leftovers
 
-  # Its worker is needed for database updates; one that stays stale is restarted once.
-  begin '4.4' 'See that client host eu-worker-1 is connected again'
-  refresh_client 'eu-worker-1' 'pgedge_eu-worker-1' 'https://192.168.104.21:3100'
-
-  # Its worker is needed for database updates; one that stays stale is restarted once.
-  begin '4.4' 'See that client host eu-worker-2 is connected again'
-  refresh_client 'eu-worker-2' 'pgedge_spare-worker' 'https://192.168.104.22:3100'
+  # Database updates need their workers; those that stay stale are restarted once.
+  begin '4.4' 'See that 2 client hosts are connected again'
+  refresh_clients \
+    'eu-worker-1' \
+    'pgedge_eu-worker-1' \
+    '192.168.104.21' \
+    '3100' \
+    'eu-worker-2' \
+    'pgedge_spare-worker' \
+    '192.168.104.22' \
+    '3100'
 
   finish \
     'Next: 5-phase-6-reattach/01-eu-2.sh on eu-2 (2001:db8:104::2)'
@@ -280,46 +283,85 @@ show_leftovers() {
 }
 
 # Guide 4.4, beyond its text: phase 5 needs the workers of the client hosts that kept running, so
-# each must show a status written after the recovery host came back. One that answers and does not
-# (it may hold a login token of before the loss) is restarted once. Never a failure: phase 7 looks
-# at every client again.
-refresh_client() {
-  local target="$1" service="$2" url="$3" word since restarted
+# each must show a status written after the recovery host came back. Those that answer and do not
+# (they may hold a connection to a host that is gone) are restarted once, all at once: a client is
+# no member. Never a failure: phase 7 looks at every client again.
+# refresh_clients [HOST SERVICE ADDRESS PORT]...
+refresh_clients() {
+  local since text host restarted
+  local -a here=() stale=()
+  local -A service=()
   if ((work > 0)); then
-    cannot_know "whether ${target} is back by itself"
+    cannot_know 'which clients are back by themselves'
     return
   fi
-  word=$(api_word "${url}/v1/version")
-  if [[ "${word}" != 200 ]]; then
-    say "${target} does not answer (${word}): left for phase 7"
+  text=$(refresh_clients_here "$@")
+  [[ -z "${text}" ]] || mapfile -t here <<<"${text}"
+  while (($# > 0)); do
+    service["$1"]="$2"
+    [[ " ${here[*]} " == *" $1 "* ]] || say "$1 does not answer: left for phase 7"
+    shift 4
+  done
+  if ((${#here[@]} > 0)); then
+    text=$(with_record "${here[@]}")
+    here=()
+    [[ -z "${text}" ]] || mapfile -t here <<<"${text}"
+  fi
+  if ((${#here[@]} == 0)); then
+    already 'there is no client to wait for'
     return
   fi
   since=$(recovered_at)
   # A status is written every 15 s.
-  wait_softly 20 'fresh|absent' "${target} shows a status of its own" \
-    host_word "${target}" "${since}"
-  if ((work > 0)); then
+  wait_softly 20 fresh 'each client shows a status of its own' hosts_word "${since}" "${here[@]}"
+  if ((work > 0)) || [[ "${settled}" == 'fresh' ]]; then
     return
   fi
-  if [[ "${settled}" == 'fresh' ]]; then
-    already "${target} is healthy"
+  for host in "${here[@]}"; do
+    text=$(hosts_word "${since}" "${host}")
+    case "${text}" in
+      fresh) continue ;;
+      "${host} "*) ;;
+      *)
+        say "the API of ${RECOVERY_HOST} says ${text}: ${host} is left for phase 7"
+        continue
+        ;;
+    esac
+    restarted=$(started_at "${service["${host}"]}")
+    if ((restarted > ${since:-0})); then
+      say "${text}, and was restarted since the recovery: left for phase 7"
+    else
+      stale+=("${host}")
+    fi
+  done
+  if ((${#stale[@]} == 0)); then
     return
   fi
-  if [[ "${settled}" == 'absent' ]]; then
-    say "${target} has no record in this snapshot: left for phase 7"
-    return
-  fi
-  restarted=$(started_at "${service}")
-  if ((restarted > ${since:-0})); then
-    say "${target} is ${settled} and was restarted since the recovery: left for phase 7"
-    return
-  fi
-  mutate docker_patiently service update --force --detach "${service}"
-  wait_softly "${DEADLINE_FRESH}" fresh "${target} shows a status of its own" \
-    host_word "${target}" "${since}"
+  for host in "${stale[@]}"; do
+    mutate docker_patiently service update --force --detach "${service["${host}"]}"
+  done
+  wait_softly "${DEADLINE_FRESH}" fresh 'each restarted client shows a status of its own' \
+    hosts_word "${since}" "${stale[@]}"
   if ((work == 0)) && [[ "${settled}" != 'fresh' ]]; then
-    say "${target} is still ${settled}: left for phase 7"
+    say "still ${settled}: left for phase 7"
   fi
+}
+
+# refresh_clients_here [HOST SERVICE ADDRESS PORT]...: those whose API port is open, one a line.
+refresh_clients_here() {
+  local text host
+  local -a hosts=() ports=() words=()
+  while (($# > 0)); do
+    hosts+=("$1")
+    ports+=("$3" "$4")
+    shift 4
+  done
+  text=$(port_words "${ports[@]}")
+  mapfile -t words <<<"${text}"
+  for host in "${hosts[@]}"; do
+    if [[ "${words[0]}" == 'open' ]]; then printf '%s\n' "${host}"; fi
+    words=("${words[@]:1}")
+  done
 }
 
 # What phases 4 to 8 ask of etcd, Swarm, tasks and databases while any of them may be restarting:
@@ -384,15 +426,16 @@ voter_names() {
     <<<"${list}"
 }
 
-# newest_task SERVICE: `STATE NODE CREATED ID` of the newest task Swarm wants to run; CREATED in
-# epoch seconds. Without one: `none - 0 -`; where Docker does not answer: `unknown - 0 -`.
+# newest_task SERVICE: `STATE NODE CREATED ID SINCE` of the newest task Swarm wants to run; CREATED
+# and SINCE, when it came into that state, in epoch seconds. Without one: `none - 0 - 0`; where
+# Docker does not answer: `unknown - 0 - 0`.
 newest_task() {
   local text status=0
   local -a ids=()
   text=$(timeout 20 docker service ps --quiet --no-trunc --filter desired-state=running -- "$1" \
     2>/dev/null) || status=$?
   if ((status == 0)) && [[ -z "${text}" ]]; then
-    printf 'none - 0 -\n'
+    printf 'none - 0 - 0\n'
     return
   fi
   mapfile -t ids <<<"${text}"
@@ -400,11 +443,12 @@ newest_task() {
     text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf 'unknown - 0 -\n'
+    printf 'unknown - 0 - 0\n'
     return
   fi
   jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
-    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
+    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID, (.Status.Timestamp | epoch)]
+    | map(tostring) | join(" ")' \
     <<<"${text}"
 }
 
@@ -413,7 +457,7 @@ newest_task() {
 task_word() {
   local text state node id
   text=$(newest_task "$1")
-  read -r state node _ id <<<"${text}"
+  read -r state node _ id _ <<<"${text}"
   if [[ "${id}" != '-' && "${id}" == "${3:-}" ]]; then
     printf 'before\n'
   elif [[ "${state}" == 'running' && -n "$2" && "${node}" != "$2" ]]; then
@@ -482,7 +526,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1097,6 +1141,29 @@ port_word() {
   else
     printf 'unreachable\n'
   fi
+}
+
+# port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
+port_words() {
+  local number=0 count
+  local -a pids=()
+  while (($# > 0)); do
+    port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
+    pids+=("$!")
+    number=$((number + 1))
+    if ((number % 100 == 0)); then
+      wait "${pids[@]}"
+      pids=()
+    fi
+    shift 2
+  done
+  if ((${#pids[@]} > 0)); then
+    wait "${pids[@]}"
+  fi
+  count="${number}"
+  for ((number = 0; number < count; number++)); do
+    cat -- "${scratch}/port.${number}"
+  done
 }
 
 readonly ETCD_DIR="${DATA_DIR}/etcd"

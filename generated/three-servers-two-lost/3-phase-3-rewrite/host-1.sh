@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/host-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:f2faf339ce0fc0a78670a285f3925b1c53a6a9f838cae1474812c4094b396964
+#   inputs    sha256:4e925e509eea1b6f5031a6cea71141fb777ae4b552ad6ddd49982b431c72e554
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1087,6 +1087,29 @@ port_word() {
   else
     printf 'unreachable\n'
   fi
+}
+
+# port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
+port_words() {
+  local number=0 count
+  local -a pids=()
+  while (($# > 0)); do
+    port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
+    pids+=("$!")
+    number=$((number + 1))
+    if ((number % 100 == 0)); then
+      wait "${pids[@]}"
+      pids=()
+    fi
+    shift 2
+  done
+  if ((${#pids[@]} > 0)); then
+    wait "${pids[@]}"
+  fi
+  count="${number}"
+  for ((number = 0; number < count; number++)); do
+    cat -- "${scratch}/port.${number}"
+  done
 }
 
 readonly ETCD_DIR="${DATA_DIR}/etcd"

@@ -12,7 +12,7 @@
 #             the container and prove that it is gone; 6.1b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:8099cad3c64c9a485eb84189cd07a8a263f348aa00c341642e1a31372dfe3bd1
+#   inputs    sha256:e4611aaf6941d03c76331a279b8c045ed13bdebdff1cd6f5fcf68aef94d39cbd
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1696,6 +1696,29 @@ port_word() {
   else
     printf 'unreachable\n'
   fi
+}
+
+# port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
+port_words() {
+  local number=0 count
+  local -a pids=()
+  while (($# > 0)); do
+    port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
+    pids+=("$!")
+    number=$((number + 1))
+    if ((number % 100 == 0)); then
+      wait "${pids[@]}"
+      pids=()
+    fi
+    shift 2
+  done
+  if ((${#pids[@]} > 0)); then
+    wait "${pids[@]}"
+  fi
+  count="${number}"
+  for ((number = 0; number < count; number++)); do
+    cat -- "${scratch}/port.${number}"
+  done
 }
 
 readonly ETCD_DIR="${DATA_DIR}/etcd"

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-2 out of its databases; 5.2 Remove the record of host-2
-#   inputs    sha256:b1b5dfacebf4dfc3be105dbacf702982f3415c56b4e8d1e15a135d3d0d38451c
+#   inputs    sha256:c8bf1ae698ddcfec03b977eb83294bc27ccbbe3b35ce1ff9f9a39398aa1d5f81
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -577,15 +577,16 @@ voter_names() {
     <<<"${list}"
 }
 
-# newest_task SERVICE: `STATE NODE CREATED ID` of the newest task Swarm wants to run; CREATED in
-# epoch seconds. Without one: `none - 0 -`; where Docker does not answer: `unknown - 0 -`.
+# newest_task SERVICE: `STATE NODE CREATED ID SINCE` of the newest task Swarm wants to run; CREATED
+# and SINCE, when it came into that state, in epoch seconds. Without one: `none - 0 - 0`; where
+# Docker does not answer: `unknown - 0 - 0`.
 newest_task() {
   local text status=0
   local -a ids=()
   text=$(timeout 20 docker service ps --quiet --no-trunc --filter desired-state=running -- "$1" \
     2>/dev/null) || status=$?
   if ((status == 0)) && [[ -z "${text}" ]]; then
-    printf 'none - 0 -\n'
+    printf 'none - 0 - 0\n'
     return
   fi
   mapfile -t ids <<<"${text}"
@@ -593,11 +594,12 @@ newest_task() {
     text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf 'unknown - 0 -\n'
+    printf 'unknown - 0 - 0\n'
     return
   fi
   jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
-    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
+    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID, (.Status.Timestamp | epoch)]
+    | map(tostring) | join(" ")' \
     <<<"${text}"
 }
 
@@ -606,7 +608,7 @@ newest_task() {
 task_word() {
   local text state node id
   text=$(newest_task "$1")
-  read -r state node _ id <<<"${text}"
+  read -r state node _ id _ <<<"${text}"
   if [[ "${id}" != '-' && "${id}" == "${3:-}" ]]; then
     printf 'before\n'
   elif [[ "${state}" == 'running' && -n "$2" && "${node}" != "$2" ]]; then
@@ -675,7 +677,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1290,6 +1292,29 @@ port_word() {
   else
     printf 'unreachable\n'
   fi
+}
+
+# port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
+port_words() {
+  local number=0 count
+  local -a pids=()
+  while (($# > 0)); do
+    port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
+    pids+=("$!")
+    number=$((number + 1))
+    if ((number % 100 == 0)); then
+      wait "${pids[@]}"
+      pids=()
+    fi
+    shift 2
+  done
+  if ((${#pids[@]} > 0)); then
+    wait "${pids[@]}"
+  fi
+  count="${number}"
+  for ((number = 0; number < count; number++)); do
+    cat -- "${scratch}/port.${number}"
+  done
 }
 
 readonly ETCD_DIR="${DATA_DIR}/etcd"

@@ -8,7 +8,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:c078423e3e96e10e38e08dfaed9f8299bc4145c14ab97b2caa78be44fb33c40c
+#   inputs    sha256:64b172e575236af331cc59692ddf56d7e2773b0bfc40e87be57f4a32474a6668
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -872,6 +872,29 @@ port_word() {
   else
     printf 'unreachable\n'
   fi
+}
+
+# port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
+port_words() {
+  local number=0 count
+  local -a pids=()
+  while (($# > 0)); do
+    port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
+    pids+=("$!")
+    number=$((number + 1))
+    if ((number % 100 == 0)); then
+      wait "${pids[@]}"
+      pids=()
+    fi
+    shift 2
+  done
+  if ((${#pids[@]} > 0)); then
+    wait "${pids[@]}"
+  fi
+  count="${number}"
+  for ((number = 0; number < count; number++)); do
+    cat -- "${scratch}/port.${number}"
+  done
 }
 
 readonly ETCD_DIR="${DATA_DIR}/etcd"

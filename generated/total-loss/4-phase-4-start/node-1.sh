@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/node-1.sh, 3-phase-3-rewrite/node-1.sh
 #   changes   4.1 Start the service of node-1
-#   inputs    sha256:e55a17e9933b5e57deca764ed69b680c0696e1a60a8da95dbd4d654486e4df74
+#   inputs    sha256:1a37a56413b21a751fd5c1871337ccd4c17ed7871363d86e729f0adec912261f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -323,15 +323,16 @@ voter_names() {
     <<<"${list}"
 }
 
-# newest_task SERVICE: `STATE NODE CREATED ID` of the newest task Swarm wants to run; CREATED in
-# epoch seconds. Without one: `none - 0 -`; where Docker does not answer: `unknown - 0 -`.
+# newest_task SERVICE: `STATE NODE CREATED ID SINCE` of the newest task Swarm wants to run; CREATED
+# and SINCE, when it came into that state, in epoch seconds. Without one: `none - 0 - 0`; where
+# Docker does not answer: `unknown - 0 - 0`.
 newest_task() {
   local text status=0
   local -a ids=()
   text=$(timeout 20 docker service ps --quiet --no-trunc --filter desired-state=running -- "$1" \
     2>/dev/null) || status=$?
   if ((status == 0)) && [[ -z "${text}" ]]; then
-    printf 'none - 0 -\n'
+    printf 'none - 0 - 0\n'
     return
   fi
   mapfile -t ids <<<"${text}"
@@ -339,11 +340,12 @@ newest_task() {
     text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf 'unknown - 0 -\n'
+    printf 'unknown - 0 - 0\n'
     return
   fi
   jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
-    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
+    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID, (.Status.Timestamp | epoch)]
+    | map(tostring) | join(" ")' \
     <<<"${text}"
 }
 
@@ -352,7 +354,7 @@ newest_task() {
 task_word() {
   local text state node id
   text=$(newest_task "$1")
-  read -r state node _ id <<<"${text}"
+  read -r state node _ id _ <<<"${text}"
   if [[ "${id}" != '-' && "${id}" == "${3:-}" ]]; then
     printf 'before\n'
   elif [[ "${state}" == 'running' && -n "$2" && "${node}" != "$2" ]]; then
@@ -421,7 +423,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1036,6 +1038,29 @@ port_word() {
   else
     printf 'unreachable\n'
   fi
+}
+
+# port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
+port_words() {
+  local number=0 count
+  local -a pids=()
+  while (($# > 0)); do
+    port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
+    pids+=("$!")
+    number=$((number + 1))
+    if ((number % 100 == 0)); then
+      wait "${pids[@]}"
+      pids=()
+    fi
+    shift 2
+  done
+  if ((${#pids[@]} > 0)); then
+    wait "${pids[@]}"
+  fi
+  count="${number}"
+  for ((number = 0; number < count; number++)); do
+    cat -- "${scratch}/port.${number}"
+  done
 }
 
 readonly ETCD_DIR="${DATA_DIR}/etcd"

@@ -117,7 +117,7 @@ const kinds: readonly (readonly [string, World, string, string])[] = [
     'salvage where the host has its data',
     { servers: ['alive', 'lost', 'lost'] },
     '1-phase-1-prepare/s-1.sh',
-    'revive-swarm stop-services stop-container fence-host fence-host prove-free ' +
+    'revive-swarm stop-services stop-container fence-hosts prove-free ' +
       'salvage-snapshot choose-snapshot verify-snapshot',
   ],
   [
@@ -127,7 +127,7 @@ const kinds: readonly (readonly [string, World, string, string])[] = [
       recovery: { snapshot: { source: 'saved', path: '/b/s.db' } },
     },
     '1-phase-1-prepare/s-1.sh',
-    'revive-swarm stop-services stop-container fence-host fence-host prove-free ' +
+    'revive-swarm stop-services stop-container fence-hosts prove-free ' +
       'choose-snapshot verify-snapshot',
   ],
   [
@@ -138,7 +138,7 @@ const kinds: readonly (readonly [string, World, string, string])[] = [
       swarm: { stackFile: '/root/s.yaml' },
     },
     '1-phase-1-prepare/s-1.sh',
-    'init-swarm deploy-stack place-service stop-services stop-container fence-host prove-free ' +
+    'init-swarm deploy-stack place-service stop-services stop-container fence-hosts prove-free ' +
       'choose-snapshot verify-snapshot',
   ],
   [
@@ -165,7 +165,7 @@ const kinds: readonly (readonly [string, World, string, string])[] = [
     'only clients that may be running are refreshed in phase 4',
     { servers: ['alive', 'lost'], clients: ['alive', 'returning', 'replaced', 'lost'] },
     '4-phase-4-start/s-1.sh',
-    'start-service wait-api check-endpoint prove-alone show-leftovers refresh-client refresh-client',
+    'start-service wait-api check-endpoint prove-alone show-leftovers refresh-clients',
   ],
   [
     'a client is stopped before it is removed',

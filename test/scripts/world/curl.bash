@@ -186,7 +186,7 @@ curl_hosts() {
       take seen "host/${host}/seen" 0
     fi
     take state "host/${host}/deaf" no
-    if [[ "${state}" == yes ]]; then seen=$((EPOCHSECONDS - 90)); fi
+    if [[ "${state}" != no ]]; then seen=$((EPOCHSECONDS - 90)); fi
     state=healthy
     if ((seen < EPOCHSECONDS - 30)); then state=unreachable; fi
     text=$(<"${ANSWERS}/host-${mode}.json")

@@ -392,8 +392,8 @@ docker_inspect_task() {
       if [[ -n "${format}" ]]; then
         printf '%s %s\n' "${node}" "${state}"
       else
-        printf -v line '{"ID":"%s","CreatedAt":"%(%FT%T)T.123456789Z","NodeID":"%s","Status":{"State":"%s"}}' \
-          "${id}" "${created}" "${node}" "${state}"
+        printf -v line '{"ID":"%s","CreatedAt":"%(%FT%T)T.123456789Z","NodeID":"%s","Status":{"State":"%s","Timestamp":"%(%FT%T)T.987654321Z"}}' \
+          "${id}" "${created}" "${node}" "${state}" "${created}"
         words="${words}${words:+,}${line}"
       fi
     done

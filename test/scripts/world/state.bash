@@ -416,6 +416,9 @@ cp_starts() {
   put "host/${host}/api" down
   event 1 api-up "${host}"
   rm -f -- "${WORLD}/pending/stale@${host}"
+  # A client that hangs on a connection to a dead host is cured by a start, or never.
+  take lines "host/${host}/deaf" no
+  if [[ "${lines}" == yes ]]; then put "host/${host}/deaf" no; fi
   if [[ "${mode}" == client ]]; then
     config_field "${host}" etcd_client
     if [[ -z "${FIELD_TEXT}" ]]; then

@@ -11,7 +11,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:d34b6263beb9b655960fd2e3f2f5be14244f2aebd0a4b2e22134904502fb231d
+#   inputs    sha256:69756f3914a592e2f546229c3a9e19f431e8a8a213bfd11e31fa6edf38cd2e52
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -173,17 +173,19 @@ check_recovery_host_ca() {
   local seen own
   own=$(openssl x509 -in "${CERTIFICATES}/ca.crt" -outform der | sha256sum)
   own="PGEDGE-${own%% *}"
+  # A word that is known is found in a large file several times as fast as a pattern.
+  if grep -qaF -- "${own}" "${STATE}/snapshot.db"; then
+    say 'proved: the snapshot belongs to the CA of these certificates'
+    return
+  fi
   seen=$(grep -aoE 'PGEDGE-[0-9a-f]{64}' -- "${STATE}/snapshot.db") || true
   if [[ -z "${seen}" ]]; then
     stop "${MISMATCH}" 'the snapshot holds no CA of a Control Plane' "a join token ${own}-..." \
       'none' 'choose another snapshot: this one is of another etcd, or damaged'
-  elif [[ $'\n'"${seen}"$'\n' == *$'\n'"${own}"$'\n'* ]]; then
-    say 'proved: the snapshot belongs to the CA of these certificates'
-  else
-    stop "${MISMATCH}" 'snapshot and certificates belong to different clusters' \
-      "the token of this CA, ${own}" "${seen%%$'\n'*}" \
-      'bring the certificates that belong to this snapshot, or the other way round'
   fi
+  stop "${MISMATCH}" 'snapshot and certificates belong to different clusters' \
+    "the token of this CA, ${own}" "${seen%%$'\n'*}" \
+    'bring the certificates that belong to this snapshot, or the other way round'
 }
 
 # guide 2.2. The guide copies etcd/ under a name made of the clock. Here it is one rename, and
@@ -1104,6 +1106,29 @@ port_word() {
   else
     printf 'unreachable\n'
   fi
+}
+
+# port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
+port_words() {
+  local number=0 count
+  local -a pids=()
+  while (($# > 0)); do
+    port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
+    pids+=("$!")
+    number=$((number + 1))
+    if ((number % 100 == 0)); then
+      wait "${pids[@]}"
+      pids=()
+    fi
+    shift 2
+  done
+  if ((${#pids[@]} > 0)); then
+    wait "${pids[@]}"
+  fi
+  count="${number}"
+  for ((number = 0; number < count; number++)); do
+    cat -- "${scratch}/port.${number}"
+  done
 }
 
 readonly ETCD_DIR="${DATA_DIR}/etcd"

@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:3586a95ce00c58ba20354a9836288c15ed27f14a968f961f4798f71f8b1ac0d2
+#   inputs    sha256:832b1cc03fda8cfa306090bfa21c51808f0b0ade759fd8397f8df66bddbf0fb8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -89,13 +89,21 @@ main() {
   begin '1.3' 'End the container and prove that it is gone'
   stop_container 'control-plane_host-2'
 
-  # A lost host that is only unreachable, and has a partner, is the old quorum.
-  begin '1.3' 'Make sure that host-1 stays out'
-  fence_host 'host-1' '192.168.104.1' '3000' '2379' '2380'
-
-  # A lost host that is only unreachable, and has a partner, is the old quorum.
-  begin '1.3' 'Make sure that host-3 stays out'
-  fence_host 'host-3' '192.168.104.3' '3000' '2379' '2380'
+  # Lost hosts that are only unreachable, or come back too early, may be the old quorum. Fewer than
+  # a quorum that run on are none: their own scripts end them.
+  begin '1.3' 'Make sure that the 2 other server hosts stay out'
+  fence_hosts \
+    '2' \
+    'host-1' \
+    '192.168.104.1' \
+    '3000' \
+    '2379' \
+    '2380' \
+    'host-3' \
+    '192.168.104.3' \
+    '3000' \
+    '2379' \
+    '2380'
 
   # Never kill by name: the process that holds them is named, and the script stops.
   begin '1.3' 'Prove that nothing holds the database or the ports'
@@ -343,76 +351,116 @@ stop_container_word() {
   printf '%s\n' "${word}"
 }
 
-# guide 1.3. The guide stops what it can reach. A lost host that is only cut off, with one partner,
-# is the old quorum: it would take writes beside the restored cluster. So each other server host is
-# looked at, and where nothing answers a person says that it stays away.
-fence_host() {
-  local target="$1" address="$2" word quorum url
+# guide 1.3. The guide stops what it can reach. Lost hosts that are only cut off may be the old
+# quorum: it would take writes beside the restored cluster. So every other server host is looked at,
+# all at once, and where nothing answers a person says that it stays away. Fewer hosts than QUORUM
+# that run on are no quorum, and a surviving manager obeys the revived Swarm only after about a
+# minute: databases do not wait for that, for each of them is ended by its own script.
+# fence_hosts QUORUM [HOST ADDRESS API CLIENT PEER]...
+fence_hosts() {
+  local quorum="$1" running
   shift
   settle
   if [[ "${settled}" == 'yes' ]]; then
     return
   fi
-  word=$(fence_host_word "$@")
-  if [[ "${word}" == 'open' ]]; then
-    url=$(url_host "${address}")
-    quorum=$(quorum_word "https://${url}:$3" "${address}" "$3")
-    [[ "${quorum}" != 'intact' ]] || stop "${MISMATCH}" \
-      "the etcd of ${target} has a quorum: this plan is for a quorum that is lost" \
-      'no answer to an authenticated read' "https://${url}:$3 answers" \
-      'start the other services again and look at what runs on that host'
-    # A surviving manager obeys the revived Swarm only after about a minute.
-    diagnose="on ${target}: docker ps; or docker kill its Control Plane container there"
+  fence_hosts_ask "$@"
+  fence_hosts_refuse_quorum "$@"
+  running=$(fence_hosts_running)
+  if ((running >= quorum)); then
+    diagnose='on each host that runs: docker ps; or docker kill its Control Plane container there'
     wait_until "$((DEADLINE_STOP + DEADLINE_SWARM))" 'quiet' \
-      "nothing listens on ports $2, $3, $4 of ${target}" fence_host_quiet "$@"
+      "fewer than ${quorum} other server hosts run" fence_hosts_word "${quorum}" "$@"
     if ((work > 0)); then
       return
     fi
-    word=$(fence_host_word "$@")
+    running=$(fence_hosts_running)
   fi
-  case "${word}" in
-    closed) say "proved: ${target} is up, its ports $2, $3, $4 are closed, its service is at 0" ;;
-    unreachable)
-      if [[ "${fenced["${target}"]:-no}" == 'yes' ]]; then
-        say "you vouch that ${target} is off or cut off and stays so; nothing answers at ${address}"
-      else
-        mutate ask_fenced "${target}" "${address}"
-      fi
-      ;;
-    *)
-      stop "${MISMATCH}" "${target} is running again" 'closed ports' "${word}" \
-        'run the script again'
-      ;;
-  esac
+  fence_hosts_tell "${running}" "${quorum}" "$@"
 }
 
-# fence_host_word ADDRESS PORT...: open | closed | unreachable, all ports asked at once.
-fence_host_word() {
-  local address="$1" port word seen='closed' text
-  local -a pids=()
-  shift
-  for port in "$@"; do
-    port_word "${address}" "${port}" 2 >"${scratch}/port.${port}" &
-    pids+=("$!")
+# fence_hosts_ask [HOST ADDRESS PORT PORT PORT]...: leaves in scratch/fence, for each host, a line
+# HOST open | closed | unreachable. Open is one open port; closed is three refusals by a machine
+# that is up.
+fence_hosts_ask() {
+  local host text word
+  local -a hosts=() ports=() words=()
+  while (($# > 0)); do
+    hosts+=("$1")
+    ports+=("$2" "$3" "$2" "$4" "$2" "$5")
+    shift 5
   done
-  wait "${pids[@]}"
-  for port in "$@"; do
-    text=$(<"${scratch}/port.${port}")
-    word="${text}"
+  text=$(port_words "${ports[@]}")
+  mapfile -t words <<<"${text}"
+  for host in "${hosts[@]}"; do
+    case " ${words[*]:0:3} " in
+      *' open '*) word='open' ;;
+      ' closed closed closed ') word='closed' ;;
+      *) word='unreachable' ;;
+    esac
+    printf '%s %s\n' "${host}" "${word}"
+    words=("${words[@]:3}")
+  done >"${scratch}/fence"
+}
+
+# fence_hosts_running: how many hosts have an open port.
+fence_hosts_running() {
+  awk '$2 == "open" { count++ } END { print count + 0 }' "${scratch}/fence"
+}
+
+# fence_hosts_word QUORUM [HOST ADDRESS PORT PORT PORT]...: quiet | N running.
+fence_hosts_word() {
+  local running
+  fence_hosts_ask "${@:2}"
+  running=$(fence_hosts_running)
+  if ((running < $1)); then printf 'quiet\n'; else printf '%s running\n' "${running}"; fi
+}
+
+# fence_hosts_refuse_quorum [HOST ADDRESS API CLIENT PEER]...: the wrong tool, where the etcd of a
+# host that runs has a quorum.
+fence_hosts_refuse_quorum() {
+  local word url
+  while (($# > 0)); do
+    word=$(fence_hosts_seen "$1")
     if [[ "${word}" == 'open' ]]; then
-      seen='open'
-    elif [[ "${word}" != 'closed' && "${seen}" != 'open' ]]; then
-      seen='unreachable'
+      url=$(url_host "$2")
+      word=$(quorum_word "https://${url}:$4" "$2" "$4")
+      [[ "${word}" != 'intact' ]] || stop "${MISMATCH}" \
+        "the etcd of $1 has a quorum: this plan is for a quorum that is lost" \
+        'no answer to an authenticated read' "https://${url}:$4 answers" \
+        'start the other services again and look at what runs on that host'
     fi
+    shift 5
   done
-  printf '%s\n' "${seen}"
 }
 
-# fence_host_quiet ADDRESS PORT...: open | quiet.
-fence_host_quiet() {
-  local word
-  word=$(fence_host_word "$@")
-  if [[ "${word}" == 'open' ]]; then printf 'open\n'; else printf 'quiet\n'; fi
+# fence_hosts_tell RUNNING QUORUM [HOST ADDRESS PORT PORT PORT]...: the evidence for each host, and
+# the question for each where nothing answers.
+fence_hosts_tell() {
+  local running="$1" quorum="$2" word
+  shift 2
+  while (($# > 0)); do
+    word=$(fence_hosts_seen "$1")
+    case "${word}" in
+      closed) say "proved: $1 is up, its ports $3, $4, $5 are closed, its service is at 0" ;;
+      open)
+        say "$1 runs on and is told to stop. Running: ${running} of the ${quorum} a quorum needs"
+        ;;
+      *)
+        if [[ "${fenced["$1"]:-no}" == 'yes' ]]; then
+          say "you vouch that $1 is off or cut off and stays so; nothing answers at $2"
+        else
+          mutate ask_fenced "$1" "$2"
+        fi
+        ;;
+    esac
+    shift 5
+  done
+}
+
+# fence_hosts_seen HOST: the word fence_hosts_ask has left for it.
+fence_hosts_seen() {
+  awk -v host="$1" '$1 == host { print $2 }' "${scratch}/fence"
 }
 
 # ask_fenced HOST ADDRESS: the person at the terminal vouches for HOST by typing its id. Through
@@ -1431,6 +1479,29 @@ port_word() {
   else
     printf 'unreachable\n'
   fi
+}
+
+# port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
+port_words() {
+  local number=0 count
+  local -a pids=()
+  while (($# > 0)); do
+    port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
+    pids+=("$!")
+    number=$((number + 1))
+    if ((number % 100 == 0)); then
+      wait "${pids[@]}"
+      pids=()
+    fi
+    shift 2
+  done
+  if ((${#pids[@]} > 0)); then
+    wait "${pids[@]}"
+  fi
+  count="${number}"
+  for ((number = 0; number < count; number++)); do
+    cat -- "${scratch}/port.${number}"
+  done
 }
 
 readonly ETCD_DIR="${DATA_DIR}/etcd"

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-3.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-2 unless it has been; 8.1
 #             Restart host-3 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:c034a84cfd540ba91bdc19c2b94c3d0da3492ec65a0b090b336755a7d15e191e
+#   inputs    sha256:3314d1bba3cd24092edfddc884de5be273d9afe407043b70d0d868facf20eb53
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -141,7 +141,7 @@ restart_host() {
   wait_until "${DEADLINE_FRESH}" fresh 'every voter is healthy before the next restart' \
     hosts_word '' "${others[@]}"
   word=$(newest_task "${service}")
-  read -r _ _ _ before <<<"${word}"
+  read -r _ _ _ before _ <<<"${word}"
   if [[ "${labelled}" == 1 ]]; then
     # Phase 6 added the variable for one start; the service ends as it was.
     mutate docker_patiently service update --force --detach --env-rm PGEDGE_ETCD_MODE \
@@ -151,7 +151,12 @@ restart_host() {
   fi
   wait_until "${DEADLINE_API}" running "a new task of ${service} runs" \
     task_word "${service}" '' "${before}"
-  since=$(date +%s)
+  # A Control Plane writes its status as it starts, and then every 15 s.
+  word=$(newest_task "${service}")
+  read -r _ _ _ _ since <<<"${word}"
+  if ((since == 0)); then
+    since=$(date +%s)
+  fi
   wait_until "${DEADLINE_FRESH}" fresh "${target} shows a status written after its restart" \
     hosts_word "${since}" "${target}"
   # The leader's restart can end another host's process; Swarm starts it again within 10 s.
@@ -544,15 +549,16 @@ voter_names() {
     <<<"${list}"
 }
 
-# newest_task SERVICE: `STATE NODE CREATED ID` of the newest task Swarm wants to run; CREATED in
-# epoch seconds. Without one: `none - 0 -`; where Docker does not answer: `unknown - 0 -`.
+# newest_task SERVICE: `STATE NODE CREATED ID SINCE` of the newest task Swarm wants to run; CREATED
+# and SINCE, when it came into that state, in epoch seconds. Without one: `none - 0 - 0`; where
+# Docker does not answer: `unknown - 0 - 0`.
 newest_task() {
   local text status=0
   local -a ids=()
   text=$(timeout 20 docker service ps --quiet --no-trunc --filter desired-state=running -- "$1" \
     2>/dev/null) || status=$?
   if ((status == 0)) && [[ -z "${text}" ]]; then
-    printf 'none - 0 -\n'
+    printf 'none - 0 - 0\n'
     return
   fi
   mapfile -t ids <<<"${text}"
@@ -560,11 +566,12 @@ newest_task() {
     text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf 'unknown - 0 -\n'
+    printf 'unknown - 0 - 0\n'
     return
   fi
   jq -r "${EPOCH_JQ}"' max_by(.CreatedAt)
-    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID] | map(tostring) | join(" ")' \
+    | [.Status.State, .NodeID // "-", (.CreatedAt | epoch), .ID, (.Status.Timestamp | epoch)]
+    | map(tostring) | join(" ")' \
     <<<"${text}"
 }
 
@@ -573,7 +580,7 @@ newest_task() {
 task_word() {
   local text state node id
   text=$(newest_task "$1")
-  read -r state node _ id <<<"${text}"
+  read -r state node _ id _ <<<"${text}"
   if [[ "${id}" != '-' && "${id}" == "${3:-}" ]]; then
     printf 'before\n'
   elif [[ "${state}" == 'running' && -n "$2" && "${node}" != "$2" ]]; then
@@ -642,7 +649,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
+  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1257,6 +1264,29 @@ port_word() {
   else
     printf 'unreachable\n'
   fi
+}
+
+# port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
+port_words() {
+  local number=0 count
+  local -a pids=()
+  while (($# > 0)); do
+    port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
+    pids+=("$!")
+    number=$((number + 1))
+    if ((number % 100 == 0)); then
+      wait "${pids[@]}"
+      pids=()
+    fi
+    shift 2
+  done
+  if ((${#pids[@]} > 0)); then
+    wait "${pids[@]}"
+  fi
+  count="${number}"
+  for ((number = 0; number < count; number++)); do
+    cat -- "${scratch}/port.${number}"
+  done
 }
 
 readonly ETCD_DIR="${DATA_DIR}/etcd"
