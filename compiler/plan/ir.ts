@@ -214,7 +214,7 @@ export interface StepParams {
   'undo-restore': Record<string, never>;
   'undo-clear': Record<string, never>;
 }
-export interface Ports {
+interface Ports {
   readonly api: number;
   readonly etcdClient: number;
   readonly etcdPeer: number;
