@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { HostState, Turn } from '../../compiler/plan/ir.ts';
 import { type Baseline, dataFiles, type FileMark, pulse, takeBaseline } from './baseline.ts';
 import {
+  ask,
   bootHost,
   type Cluster,
   createCluster,
@@ -32,7 +33,6 @@ import {
   inventoryOf,
   logIns,
   type Operator,
-  type ScriptRun,
   type Story,
   sendOperator,
 } from './operator.ts';
@@ -59,7 +59,7 @@ export type Outcome = {
   readonly verdict?: string;
   /** Seconds from the first `--apply` to the first accepted write, where one was seen. */
   readonly firstWrite?: number;
-  /** Seconds from the first `--apply` to the end of phase 4: the API answers. */
+  /** Seconds from the first `--apply` until the recovery host's API serves the cluster. */
   readonly api?: number;
 };
 
@@ -243,16 +243,16 @@ export async function recover(
   const { operator, follow } = await startRecovery(stage, prepared, how);
   const files = await markFiles(cluster);
   const recorder = await startRecorder(cluster.network.state, cluster.network.tools);
-  const watch = startPulse(hostOf(cluster, how.expected.recoveryHost));
+  const watch = startPulse(cluster, hostOf(cluster, how.expected.recoveryHost));
   try {
     const counted = await follow(how.story ?? {});
     const beats = await watch.stop();
     // Looking is no part of the wait: databases can do nothing about what nobody has begun.
     const began = operator.runs[0]?.began ?? Number.NaN;
-    const first = beats.find((beat) => beat.revision !== null && beat.at > began);
-    const firstWrite = ((first?.at ?? Number.NaN) - began) / 1000;
-    const phase4 = operator.runs.find((ran) => ran.path.startsWith('4-'));
-    const api = phase4 === undefined ? Number.NaN : secondsAfter(began, phase4);
+    const seconds = (sign: (beat: Beat) => boolean): number =>
+      ((beats.find((beat) => sign(beat) && beat.at > began)?.at ?? Number.NaN) - began) / 1000;
+    const firstWrite = seconds((beat) => beat.revision !== null);
+    const api = seconds((beat) => beat.api);
     const after = `writable after ${firstWrite.toFixed(1)} s, API after ${api.toFixed(1)} s`;
     stage.note(`recovered in ${counted.seconds.toFixed(1)} s; ${after}`);
     const proofs = [...(await proveRecovered(operator, baseline, files, how.expected))];
@@ -282,18 +282,26 @@ function narrated(stage: Stage, story: Story): Story {
   return { ...story, after };
 }
 
-/** One attempt to write: when, and the revision it got, or null. */
-type Beat = { readonly at: number; readonly revision: number | null };
+/** One attempt to write: when, the revision it got, or null, and whether the API answered. */
+type Beat = { readonly at: number; readonly revision: number | null; readonly api: boolean };
 
 /** Writes about twice a second to the recovery host's etcd, as a database would. */
-function startPulse(host: Host): { readonly stop: () => Promise<readonly Beat[]> } {
+function startPulse(
+  cluster: Cluster,
+  host: Host,
+): { readonly stop: () => Promise<readonly Beat[]> } {
   const beats: Beat[] = [];
   let running = true;
+  let api = false;
   const loop = (async () => {
     for (let number = 0; running; number += 1) {
       const on = host.machine.power.pid !== null;
       const revision = on ? await pulse(host, number).catch(() => null) : null;
-      beats.push({ at: Date.now(), revision });
+      // Without a quorum the API would only be waited for; once it has answered, it is known.
+      if (revision !== null && !api) {
+        api = (await ask(cluster, host, 'GET', '/v1/hosts', undefined, 1)).status === 200;
+      }
+      beats.push({ at: Date.now(), revision, api });
       await new Promise((resolve) => setTimeout(resolve, 400));
     }
   })();
@@ -304,9 +312,6 @@ function startPulse(host: Host): { readonly stop: () => Promise<readonly Beat[]>
   };
   return { stop };
 }
-
-const secondsAfter = (began: number, ran: ScriptRun): number =>
-  (ran.began - began) / 1000 + ran.seconds;
 
 /** A watcher never saw a revision go backwards, from before the loss until the end. */
 function proveRevisions(beats: readonly Beat[], baseline: Baseline): string {

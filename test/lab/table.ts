@@ -13,13 +13,20 @@ export type Row = {
   readonly failure: string | null;
 };
 
-/** Prints the table; `seconds` is the recovery alone. */
+const heads = 'scenario,against,seconds,writable,API,log-ins,scripts,edited,verdict,all';
+
+/**
+ * Prints the table; `seconds` is the recovery alone, and of it `writable` and `API` what passed from
+ * the first `--apply` to the first accepted write, and until the API served the cluster.
+ */
 export function printTable(rows: readonly Row[]): void {
-  const head = ['scenario', 'against', 'seconds', 'log-ins', 'scripts', 'edited', 'verdict', 'all'];
+  const head = heads.split(',');
   const lines = rows.map(({ scenario, against, total, outcome, failure }) => [
     `${scenario.name} ${scenario.title}`,
     against,
-    outcome === null ? '-' : outcome.seconds.toFixed(1),
+    ...[outcome?.seconds, outcome?.firstWrite, outcome?.api].map((value) =>
+      value === undefined || Number.isNaN(value) ? '-' : value.toFixed(1),
+    ),
     outcome === null ? '-' : String(outcome.logIns),
     outcome === null ? '-' : String(outcome.scriptRuns),
     // Scripts are run as compiled: there is no place where a value could be edited.
