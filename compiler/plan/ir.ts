@@ -151,7 +151,7 @@ export interface StepParams {
   'place-service': { readonly service: string; readonly addresses: readonly string[] };
   'stop-services': { readonly services: readonly string[] };
   'stop-container': { readonly service: string };
-  /** `quorum` is that of the lost cluster: fewer hosts than that are no danger while they run on. */
+  /** `quorum` is that of the lost cluster. */
   'fence-hosts': { readonly quorum: number; readonly hosts: readonly Probed[] };
   'prove-free': { readonly before: 'restore' | 'rewrite' };
   'salvage-snapshot': Record<string, never>;

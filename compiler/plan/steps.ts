@@ -53,8 +53,8 @@ const kinds: { readonly [K in StepKind]: KindWords<K> } = {
         ? `Make sure that ${first?.target} stays out`
         : `Make sure that the ${more.length + 1} other server hosts stay out`,
     reason:
-      'Lost hosts that are only unreachable, or come back too early, may be the old quorum. Fewer ' +
-      'than a quorum that run on are none: their own scripts end them.',
+      'Lost hosts that are only unreachable, or come back too early, may be the old quorum. One ' +
+      'that still runs is waited for where it could tip the balance.',
   },
   'prove-free': {
     effect: 'observes',

@@ -775,15 +775,14 @@ runs_with_old_data() {
   set_state "host/$1/swarm" pending
 }
 
-@test "power returns to one lost host before the first script: no quorum, so nobody waits for it" {
+@test "power returns to one lost host before the first script: with the other it could be a quorum" {
   build_world "${three}"
   runs_with_old_data host-2
   options_for "${three}/1-phase-1-prepare/host-1.sh"
   run_script "${three}/1-phase-1-prepare/host-1.sh" --apply "${OPTIONS_FOR[@]}"
   assert_ended 0
-  assert_output --partial 'host-2 runs on and is told to stop. Running: 1 of the 2 a quorum needs'
+  assert_output --partial 'cannot make up a quorum of 2: safe'
   assert_output --partial 'you vouch that host-3 is off'
-  refute_output --partial 'waiting until fewer'
   assert_sound
 }
 
@@ -791,20 +790,39 @@ runs_with_old_data() {
   build_world "${three}"
   runs_with_old_data host-2
   runs_with_old_data host-3
+  set_state host/host-2/swarm pending
+  # Swarm has found a leader, who does not see the two yet.
+  set_state host/host-1/swarm manager
   run_script "${three}/1-phase-1-prepare/host-1.sh" --apply
   assert_ended 0
-  assert_output --partial 'fewer than 2 other server hosts run: 2 running'
-  assert_output --partial 'fewer than 2 other server hosts run: quiet'
+  assert_output --partial 'cannot make up a quorum of 2: 2 run, 0 are out of reach'
+  assert_output --partial 'cannot make up a quorum of 2: safe'
   assert_sound
 }
 
-@test "a survivor that runs on is told to stop and not waited for" {
+@test "a survivor is not waited for where the lost hosts alone would be a quorum" {
   local script=five-servers-and-clients/1-phase-1-prepare/eu-1.sh
   build_world five-servers-and-clients
   options_for "${script}"
   run_script "${script}" --apply "${OPTIONS_FOR[@]}"
   assert_ended 0
-  assert_output --partial 'eu-2 runs on and is told to stop. Running: 1 of the 3 a quorum needs'
+  refute_output --partial 'waiting until the server hosts'
+  assert_output --partial 'eu-2 still runs and is told to stop'
+  assert_sound
+}
+
+@test "a survivor is waited for where it would tip the balance" {
+  local script=five-servers-and-clients/1-phase-1-prepare/eu-1.sh
+  build_world five-servers-and-clients
+  in_world switched_on eu-3
+  set_state host/eu-3/swarm pending
+  set_state host/eu-4/swarm leaderless
+  options_for "${script}"
+  run_script "${script}" --apply "${OPTIONS_FOR[@]}"
+  assert_ended 0
+  assert_output --partial 'cannot make up a quorum of 3: 1 run, 2 are out of reach'
+  assert_output --partial 'cannot make up a quorum of 3: safe'
+  assert_output --partial 'proved: eu-2 is up, its ports'
   assert_sound
 }
 

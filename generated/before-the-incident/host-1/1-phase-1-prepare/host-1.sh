@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:8eea597e82e06f08598dc8fdc6e1ed5ff1548607a9899ba082f7c44f4a6a6d2c
+#   inputs    sha256:25ca065ae7f81a40c02f791c54de9bcd606d40115fbf10d95612622a50cac54e
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -89,8 +89,8 @@ main() {
   begin '1.3' 'End the container and prove that it is gone'
   stop_container 'control-plane_host-1'
 
-  # Lost hosts that are only unreachable, or come back too early, may be the old quorum. Fewer than
-  # a quorum that run on are none: their own scripts end them.
+  # Lost hosts that are only unreachable, or come back too early, may be the old quorum. One that
+  # still runs is waited for where it could tip the balance.
   begin '1.3' 'Make sure that the 2 other server hosts stay out'
   fence_hosts \
     '2' \
@@ -353,12 +353,12 @@ stop_container_word() {
 
 # guide 1.3. The guide stops what it can reach. Lost hosts that are only cut off may be the old
 # quorum: it would take writes beside the restored cluster. So every other server host is looked at,
-# all at once, and where nothing answers a person says that it stays away. Fewer hosts than QUORUM
-# that run on are no quorum, and a surviving manager obeys the revived Swarm only after about a
-# minute: databases do not wait for that, for each of them is ended by its own script.
+# all at once, and where nothing answers a person says that it stays away. A surviving manager obeys
+# the revived Swarm only after about a minute; its Control Plane is waited for where it could tip
+# the balance, and elsewhere databases do not wait: its own script ends it.
 # fence_hosts QUORUM [HOST ADDRESS API CLIENT PEER]...
 fence_hosts() {
-  local quorum="$1" running
+  local quorum="$1" word
   shift
   settle
   if [[ "${settled}" == 'yes' ]]; then
@@ -366,17 +366,17 @@ fence_hosts() {
   fi
   fence_hosts_ask "$@"
   fence_hosts_refuse_quorum "$@"
-  running=$(fence_hosts_running)
-  if ((running >= quorum)); then
+  word=$(fence_hosts_balance "${quorum}")
+  if [[ "${word}" != 'safe' ]]; then
     diagnose='on each host that runs: docker ps; or docker kill its Control Plane container there'
-    wait_until "$((DEADLINE_STOP + DEADLINE_SWARM))" 'quiet' \
-      "fewer than ${quorum} other server hosts run" fence_hosts_word "${quorum}" "$@"
+    wait_until "$((DEADLINE_STOP + DEADLINE_SWARM))" 'safe' \
+      "the server hosts that still run cannot make up a quorum of ${quorum}" \
+      fence_hosts_word "${quorum}" "$@"
     if ((work > 0)); then
       return
     fi
-    running=$(fence_hosts_running)
   fi
-  fence_hosts_tell "${running}" "${quorum}" "$@"
+  fence_hosts_tell "$@"
 }
 
 # fence_hosts_ask [HOST ADDRESS PORT PORT PORT]...: leaves in scratch/fence, for each host, a line
@@ -403,17 +403,24 @@ fence_hosts_ask() {
   done >"${scratch}/fence"
 }
 
-# fence_hosts_running: how many hosts have an open port.
-fence_hosts_running() {
-  awk '$2 == "open" { count++ } END { print count + 0 }' "${scratch}/fence"
+# fence_hosts_balance QUORUM: safe, or who could be the old quorum. Hosts that run are it where they
+# are enough by themselves, or with those that a person vouches for. Where the latter are enough
+# without them, the person's word is what counts, and hosts that run change nothing.
+fence_hosts_balance() {
+  awk -v quorum="$1" '
+    { count[$2]++ }
+    END {
+      running = count["open"] + 0; away = count["unreachable"] + 0
+      if (running >= quorum || away < quorum && running + away >= quorum)
+        print running " run, " away " are out of reach"
+      else print "safe"
+    }' "${scratch}/fence"
 }
 
-# fence_hosts_word QUORUM [HOST ADDRESS PORT PORT PORT]...: quiet | N running.
+# fence_hosts_word QUORUM [HOST ADDRESS PORT PORT PORT]...: fence_hosts_balance, asked anew.
 fence_hosts_word() {
-  local running
   fence_hosts_ask "${@:2}"
-  running=$(fence_hosts_running)
-  if ((running < $1)); then printf 'quiet\n'; else printf '%s running\n' "${running}"; fi
+  fence_hosts_balance "$1"
 }
 
 # fence_hosts_refuse_quorum [HOST ADDRESS API CLIENT PEER]...: the wrong tool, where the etcd of a
@@ -434,18 +441,15 @@ fence_hosts_refuse_quorum() {
   done
 }
 
-# fence_hosts_tell RUNNING QUORUM [HOST ADDRESS PORT PORT PORT]...: the evidence for each host, and
-# the question for each where nothing answers.
+# fence_hosts_tell [HOST ADDRESS PORT PORT PORT]...: the evidence for each host, and the question
+# for each where nothing answers.
 fence_hosts_tell() {
-  local running="$1" quorum="$2" word
-  shift 2
+  local word
   while (($# > 0)); do
     word=$(fence_hosts_seen "$1")
     case "${word}" in
       closed) say "proved: $1 is up, its ports $3, $4, $5 are closed, its service is at 0" ;;
-      open)
-        say "$1 runs on and is told to stop. Running: ${running} of the ${quorum} a quorum needs"
-        ;;
+      open) say "$1 still runs and is told to stop; with its old data it has no quorum" ;;
       *)
         if [[ "${fenced["$1"]:-no}" == 'yes' ]]; then
           say "you vouch that $1 is off or cut off and stays so; nothing answers at $2"
