@@ -853,12 +853,16 @@ clients_after_recovery() {
 }
 
 @test "a client that a restart does not cure is left for phase 7, and restarted once only" {
+  local id node made task="service/pgedge_eu-1/task"
   clients_after_recovery
   set_state host/eu-worker-2/deaf always
   run_script five-servers-and-clients/4-phase-4-start/eu-1.sh --apply
   assert_ended 0
   assert_not_ran 'service update .*pgedge_eu-worker-1'
   assert_output --partial 'still eu-worker-2 unreachable: left for phase 7'
+  # In this world minutes take no time: the recovery host was started a minute before the client.
+  read -r id node made <"${WORLD}/state/${task}"
+  set_state "${task}" "${id} ${node} $((made - 60))"
   : >"${WORLD}/journal"
   run_script five-servers-and-clients/4-phase-4-start/eu-1.sh --apply
   assert_ended 0
