@@ -56,6 +56,7 @@ revive_swarm() {
 # included.
 revive_swarm_majority() {
   local text manager host word known=0 up=0
+  local -a ports=()
   text=$(timeout 30 docker info --format '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}')
   while IFS= read -r manager; do
     if [[ -z "${manager}" ]]; then
@@ -65,10 +66,14 @@ revive_swarm_majority() {
     host="${manager%:*}"
     host="${host#\[}"
     host="${host%\]}"
-    word='open' # this machine's own
-    if [[ " ${HOST_ADDRESSES[*]} " != *" ${host} "* ]]; then
-      word=$(port_word "${host}" "${manager##*:}" 2)
+    if [[ " ${HOST_ADDRESSES[*]} " == *" ${host} "* ]]; then
+      up=$((up + 1))
+    else
+      ports+=("${host}" "${manager##*:}")
     fi
+  done <<<"${text}"
+  text=$(port_words "${ports[@]}")
+  while IFS= read -r word; do
     if [[ "${word}" == 'open' ]]; then
       up=$((up + 1))
     fi

@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:57ea7cbf194506a91529a982c5bc23de18d00ce34a6474834a90dbbd62d42bb5
+#   inputs    sha256:016d03cf390999758bfaeac46f453ca0b7bb1621f0b7cebb956c765f00750080
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -206,6 +206,7 @@ revive_swarm() {
 # included.
 revive_swarm_majority() {
   local text manager host word known=0 up=0
+  local -a ports=()
   text=$(timeout 30 docker info --format '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}')
   while IFS= read -r manager; do
     if [[ -z "${manager}" ]]; then
@@ -215,10 +216,14 @@ revive_swarm_majority() {
     host="${manager%:*}"
     host="${host#\[}"
     host="${host%\]}"
-    word='open' # this machine's own
-    if [[ " ${HOST_ADDRESSES[*]} " != *" ${host} "* ]]; then
-      word=$(port_word "${host}" "${manager##*:}" 2)
+    if [[ " ${HOST_ADDRESSES[*]} " == *" ${host} "* ]]; then
+      up=$((up + 1))
+    else
+      ports+=("${host}" "${manager##*:}")
     fi
+  done <<<"${text}"
+  text=$(port_words "${ports[@]}")
+  while IFS= read -r word; do
     if [[ "${word}" == 'open' ]]; then
       up=$((up + 1))
     fi

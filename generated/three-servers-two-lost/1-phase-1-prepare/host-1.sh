@@ -11,7 +11,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:fbbcd683f7866e399b3c8fc7e38da38b84e4e9f8de07bb3f5fe4da3d3f00e15a
+#   inputs    sha256:2bc87e55177c8ffe346078f26f8edce573066b2eb310f5893fade0a889f8acbf
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -185,6 +185,7 @@ revive_swarm() {
 # included.
 revive_swarm_majority() {
   local text manager host word known=0 up=0
+  local -a ports=()
   text=$(timeout 30 docker info --format '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}')
   while IFS= read -r manager; do
     if [[ -z "${manager}" ]]; then
@@ -194,10 +195,14 @@ revive_swarm_majority() {
     host="${manager%:*}"
     host="${host#\[}"
     host="${host%\]}"
-    word='open' # this machine's own
-    if [[ " ${HOST_ADDRESSES[*]} " != *" ${host} "* ]]; then
-      word=$(port_word "${host}" "${manager##*:}" 2)
+    if [[ " ${HOST_ADDRESSES[*]} " == *" ${host} "* ]]; then
+      up=$((up + 1))
+    else
+      ports+=("${host}" "${manager##*:}")
     fi
+  done <<<"${text}"
+  text=$(port_words "${ports[@]}")
+  while IFS= read -r word; do
     if [[ "${word}" == 'open' ]]; then
       up=$((up + 1))
     fi

@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:b96ff7013e1fabf8aeabafb9faea04d7996c81e234199303c9638d51e278e386
+#   inputs    sha256:d0c5bb1152e801ba76b20beaf7a54038cfb1008a3f745066ffa923fed7277d03
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -186,6 +186,7 @@ revive_swarm() {
 # included.
 revive_swarm_majority() {
   local text manager host word known=0 up=0
+  local -a ports=()
   text=$(timeout 30 docker info --format '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}')
   while IFS= read -r manager; do
     if [[ -z "${manager}" ]]; then
@@ -195,10 +196,14 @@ revive_swarm_majority() {
     host="${manager%:*}"
     host="${host#\[}"
     host="${host%\]}"
-    word='open' # this machine's own
-    if [[ " ${HOST_ADDRESSES[*]} " != *" ${host} "* ]]; then
-      word=$(port_word "${host}" "${manager##*:}" 2)
+    if [[ " ${HOST_ADDRESSES[*]} " == *" ${host} "* ]]; then
+      up=$((up + 1))
+    else
+      ports+=("${host}" "${manager##*:}")
     fi
+  done <<<"${text}"
+  text=$(port_words "${ports[@]}")
+  while IFS= read -r word; do
     if [[ "${word}" == 'open' ]]; then
       up=$((up + 1))
     fi

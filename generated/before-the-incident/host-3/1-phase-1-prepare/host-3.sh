@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:52ee32928b565c7ac210d5258bf80f55a9d5bce272bd91d92197cda31eaa9a95
+#   inputs    sha256:c9e7c30ca3ed0757b7f2babb3f15aba614aced35ea554a3034fc9cb98b05740f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -186,6 +186,7 @@ revive_swarm() {
 # included.
 revive_swarm_majority() {
   local text manager host word known=0 up=0
+  local -a ports=()
   text=$(timeout 30 docker info --format '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}')
   while IFS= read -r manager; do
     if [[ -z "${manager}" ]]; then
@@ -195,10 +196,14 @@ revive_swarm_majority() {
     host="${manager%:*}"
     host="${host#\[}"
     host="${host%\]}"
-    word='open' # this machine's own
-    if [[ " ${HOST_ADDRESSES[*]} " != *" ${host} "* ]]; then
-      word=$(port_word "${host}" "${manager##*:}" 2)
+    if [[ " ${HOST_ADDRESSES[*]} " == *" ${host} "* ]]; then
+      up=$((up + 1))
+    else
+      ports+=("${host}" "${manager##*:}")
     fi
+  done <<<"${text}"
+  text=$(port_words "${ports[@]}")
+  while IFS= read -r word; do
     if [[ "${word}" == 'open' ]]; then
       up=$((up + 1))
     fi
