@@ -19,9 +19,7 @@ fence_hosts() {
     wait_until "$((DEADLINE_STOP + DEADLINE_SWARM))" 'safe' \
       "the server hosts that still run cannot make up a quorum of ${quorum}" \
       fence_hosts_word "${quorum}" "$@"
-    if ((work > 0)); then
-      return
-    fi
+    fence_hosts_refuse_quorum "$@"
   fi
   fence_hosts_tell "$@"
 }
@@ -30,7 +28,7 @@ fence_hosts() {
 # HOST open | closed | unreachable. Open is one open port; closed is three refusals by a machine
 # that is up.
 fence_hosts_ask() {
-  local host text word
+  local text word at
   local -a hosts=() ports=() words=()
   while (($# > 0)); do
     hosts+=("$1")
@@ -39,14 +37,13 @@ fence_hosts_ask() {
   done
   text=$(port_words "${ports[@]}")
   mapfile -t words <<<"${text}"
-  for host in "${hosts[@]}"; do
-    case " ${words[*]:0:3} " in
+  for at in "${!hosts[@]}"; do
+    case " ${words[*]:3*at:3} " in
       *' open '*) word='open' ;;
       ' closed closed closed ') word='closed' ;;
       *) word='unreachable' ;;
     esac
-    printf '%s %s\n' "${host}" "${word}"
-    words=("${words[@]:3}")
+    printf '%s %s\n' "${hosts[at]}" "${word}"
   done >"${scratch}/fence"
 }
 

@@ -84,7 +84,7 @@ async function byScript(stage: Stage): Promise<{
 }> {
   const prepared = await prepare(stage, servers(3));
   await lose(stage, prepared.cluster, lost);
-  await loseLeader(prepared);
+  await loseLeader(prepared.cluster);
   let booting = 0;
   const comeBack = returnBefore(stage, prepared.cluster, 'host-2', lost);
   const outcome = await recover(stage, prepared, {
@@ -108,7 +108,7 @@ async function byHand(stage: Stage): ReturnType<typeof recoverByHand> {
   const { cluster } = await prepare(stage, servers(3));
   await saveSnapshotByHand(cluster);
   await lose(stage, cluster, lost);
-  await loseLeader({ cluster });
+  await loseLeader(cluster);
   return recoverByHand(stage, cluster, lost, () => returnHosts(stage, cluster, lost));
 }
 

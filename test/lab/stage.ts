@@ -3,6 +3,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostState, Turn } from '../../compiler/plan/ir.ts';
 import { type Baseline, dataFiles, type FileMark, pulse, takeBaseline } from './baseline.ts';
 import {
@@ -115,7 +116,7 @@ export async function lose(stage: Stage, cluster: Cluster, ids: readonly string[
  * Waits until Swarm has noticed that it has no leader any more. For some 30 s after a silent loss
  * its commands hang instead; no person has logged in by then.
  */
-export async function loseLeader({ cluster }: Pick<Prepared, 'cluster'>): Promise<void> {
+export async function loseLeader(cluster: Cluster): Promise<void> {
   const [first] = serversOf(cluster);
   if (first === undefined) throw new Error('a cluster needs a server host');
   await until('that Swarm notices the loss of its managers', 120, async () => {
@@ -123,7 +124,7 @@ export async function loseLeader({ cluster }: Pick<Prepared, 'cluster'>): Promis
     return status === 1 ? true : null;
   });
   // Docker holds on to questions nobody waits for any more, and revives no Swarm before they end.
-  await new Promise((resolve) => setTimeout(resolve, 20_000));
+  await sleep(20_000);
 }
 
 /** Power is back; Swarm starts again what it believes should run. */
@@ -302,7 +303,7 @@ function startPulse(
         api = (await ask(cluster, host, 'GET', '/v1/hosts', undefined, 1)).status === 200;
       }
       beats.push({ at: Date.now(), revision, api });
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await sleep(400);
     }
   })();
   const stop = async (): Promise<readonly Beat[]> => {

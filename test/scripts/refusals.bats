@@ -870,6 +870,16 @@ clients_after_recovery() {
   assert_not_ran 'service update'
 }
 
+@test "a client without a record is left for phase 7, and not waited for" {
+  clients_after_recovery
+  rm -- "${WORLD}/state/record/eu-worker-2"
+  run_script five-servers-and-clients/4-phase-4-start/eu-1.sh --apply
+  assert_ended 0
+  assert_output --partial 'eu-worker-2 has no record in this snapshot: left for phase 7'
+  assert_output --partial 'each client shows a status of its own: fresh'
+  assert_not_ran 'service update'
+}
+
 @test "a client that is off is left for phase 7 without a wait" {
   clients_after_recovery
   set_state host/eu-worker-2/power off

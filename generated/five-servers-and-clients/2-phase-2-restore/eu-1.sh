@@ -12,7 +12,7 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.4 Give the
 #             restored data their owner, mode and label
 #   destroys  2.3 Restore the snapshot
-#   inputs    sha256:996f92a3184727cbbab8519b6ae90588225b1a80f58e2f8daf875b73d1c642e3
+#   inputs    sha256:8d698141104a8404b841982c192718cf18f67918841abbce892869100d3156f0
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1118,7 +1118,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1133,7 +1133,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -12,7 +12,7 @@
 #   after     2-phase-2-restore/eu-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:1e36fd4fb685ef3afd99e237553d0fe6b9c52fc1a404c705f7743635efb75008
+#   inputs    sha256:c348855eebd3815314bac18cac571cdbece4754b80cf2943de7ed738865502ab
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1099,7 +1099,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1114,7 +1114,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

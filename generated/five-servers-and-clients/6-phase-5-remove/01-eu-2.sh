@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-2 out of its databases; 5.2 Remove the record of eu-2
-#   inputs    sha256:9f25bef8a6f4cb9f08d42cf3737be4760fd25b5a08888c26b6f75050ef2b72ba
+#   inputs    sha256:79e1b8712621876bcef3dfbea53b5d1cd7f0aa06bed6ca643054227183ac7f0e
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -685,7 +685,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1304,7 +1304,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1319,7 +1319,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-3 out of its databases; 5.2 Remove the record of eu-3
-#   inputs    sha256:02dd71e3a4e113277b05a372e3619ccd811dea74bcaf5fb74eb1121092a83f2d
+#   inputs    sha256:2879632fa632ecffad3771ef60810c9bf2fcc1ed650babceb2749834bd2d1278
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -685,7 +685,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1304,7 +1304,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1319,7 +1319,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -14,7 +14,7 @@
 #             aside; 6.1c See that no stale member entry is in the way; 6.1c Start the service of
 #             eu-3
 #   destroys  6.1e Join eu-3 to the cluster
-#   inputs    sha256:bb75c6fac1e335d2aeb9b1b65cb6e0be53bf2a1f2df8bbdf438c847e0e240d63
+#   inputs    sha256:aaa72970a229e44cd73e739722908c8688f5378cfbe99815e74c982dff04c84a
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1404,7 +1404,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -2023,7 +2023,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -2038,7 +2038,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -15,7 +15,7 @@
 #             membership aside; 6.2c See that no stale member entry is in the way; 6.2c Start the
 #             service of eu-4
 #   destroys  6.2e Join eu-4 to the cluster
-#   inputs    sha256:7498ace7da9819e0e989f6eac44265f29688a5e422397f2057c1185d3cbef492
+#   inputs    sha256:6810479ac2d6edc78d623129a2c6390184426f72ce9a89c9fa1bca9f3ee01e6d
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1546,7 +1546,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -2165,7 +2165,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -2180,7 +2180,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -11,7 +11,7 @@
 #   after     6-phase-5-remove/05-eu-worker-1.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:e5a67d07b436427a63e340ddd5f085d5654725b75eeb28d6b88fe071f8bdab20
+#   inputs    sha256:2eca44e3a3d8664715d06c4e379fd504807b6ec29df3ced24437526411aa9490
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1274,7 +1274,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1289,7 +1289,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -12,7 +12,7 @@
 #             6-phase-5-remove/05-eu-worker-1.sh, 8-phase-7-clients/02-eu-worker-1-clear.sh
 #   changes   7.1c Start the service of eu-worker-1
 #   destroys  7.1e Join eu-worker-1 to the cluster
-#   inputs    sha256:a19c15a3e1de396264f5274ac805e90a35f533b964f795a322aa9ebbc0cd4abf
+#   inputs    sha256:e7fc5c0aa3c91a7d3abf2ed7c0b482b2f7f90672e5035817c65b875272c4dedf
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -431,7 +431,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1050,7 +1050,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1065,7 +1065,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

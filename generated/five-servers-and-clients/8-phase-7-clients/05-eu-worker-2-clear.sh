@@ -11,7 +11,7 @@
 #   after     6-phase-5-remove/06-eu-worker-2.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:c6af7a8c17dc052903b407702d5656f2c14428d6c6dc59a174915aedf82f7b50
+#   inputs    sha256:64b06be6d4b1d930a62abf2b8e451e9d68a22a636056dc7390611850221522ce
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1274,7 +1274,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1289,7 +1289,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

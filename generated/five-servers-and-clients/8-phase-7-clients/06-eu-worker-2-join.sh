@@ -12,7 +12,7 @@
 #             6-phase-5-remove/06-eu-worker-2.sh, 8-phase-7-clients/05-eu-worker-2-clear.sh
 #   changes   7.1c Start the service of eu-worker-2
 #   destroys  7.1e Join eu-worker-2 to the cluster
-#   inputs    sha256:5fcf52b67e9d39b742c66333ec8a358fb68547f72eb8dfef8744015afe426967
+#   inputs    sha256:ee2f676abc5d802ab5905092b90fbe94ecf65d06a7183c730223b13d9a6164e3
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -431,7 +431,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1050,7 +1050,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1065,7 +1065,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -14,7 +14,7 @@
 #             been; 8.1 Restart eu-2 unless it has been; 8.1 Restart eu-3 unless it has been; 8.1
 #             Restart eu-4 unless it has been; 8.1 Restart eu-1 unless it has been; 8.4 Close the
 #             recovery
-#   inputs    sha256:1028c2b7b6bf2f8cab41bd7b2af737ea87bed65b9f035362a95c9e9ff13b8e43
+#   inputs    sha256:7b2c7cce2b7c9777d8338e3c5a2c50d9ee3775ecc7838d2b86229f2a2fdce1ac
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -678,7 +678,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1297,7 +1297,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1312,7 +1312,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -9,7 +9,7 @@
 #   why       The way back where a host was cleared and has not come back into the cluster.
 #   guide     7.1b
 #   changes   7.1b Put the state that was set aside back
-#   inputs    sha256:9d03898ec336cfbd136bc8f6e59eb27cf1afe5a3a1e68184116ab887f6e401bb
+#   inputs    sha256:5afdec13b8dc9c08ff8da71000c2926f0b0c055da77e31eb0c2e2eadc2097b07
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1071,7 +1071,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1086,7 +1086,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

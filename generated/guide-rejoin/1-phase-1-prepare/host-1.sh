@@ -11,7 +11,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:2bc87e55177c8ffe346078f26f8edce573066b2eb310f5893fade0a889f8acbf
+#   inputs    sha256:1fa0790bae6c8662c872ed233b52d64037c6f2f8367bd1d32312132f1460cae7
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -376,9 +376,7 @@ fence_hosts() {
     wait_until "$((DEADLINE_STOP + DEADLINE_SWARM))" 'safe' \
       "the server hosts that still run cannot make up a quorum of ${quorum}" \
       fence_hosts_word "${quorum}" "$@"
-    if ((work > 0)); then
-      return
-    fi
+    fence_hosts_refuse_quorum "$@"
   fi
   fence_hosts_tell "$@"
 }
@@ -387,7 +385,7 @@ fence_hosts() {
 # HOST open | closed | unreachable. Open is one open port; closed is three refusals by a machine
 # that is up.
 fence_hosts_ask() {
-  local host text word
+  local text word at
   local -a hosts=() ports=() words=()
   while (($# > 0)); do
     hosts+=("$1")
@@ -396,14 +394,13 @@ fence_hosts_ask() {
   done
   text=$(port_words "${ports[@]}")
   mapfile -t words <<<"${text}"
-  for host in "${hosts[@]}"; do
-    case " ${words[*]:0:3} " in
+  for at in "${!hosts[@]}"; do
+    case " ${words[*]:3*at:3} " in
       *' open '*) word='open' ;;
       ' closed closed closed ') word='closed' ;;
       *) word='unreachable' ;;
     esac
-    printf '%s %s\n' "${host}" "${word}"
-    words=("${words[@]:3}")
+    printf '%s %s\n' "${hosts[at]}" "${word}"
   done >"${scratch}/fence"
 }
 
@@ -1491,7 +1488,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1506,7 +1503,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -10,7 +10,7 @@
 #   after     5-phase-5-remove/03-host-4.sh
 #   changes   7.1a End the container and prove that it is gone; 7.1b Set the state of the old
 #             membership aside
-#   inputs    sha256:6ae3d4084898d12544689bfc690e8c493805624388263e009705dfca5302bdd6
+#   inputs    sha256:0415366782c5005d2b89580aad5de72f40c97f0d87de88a45cd5cee60e6a016f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1266,7 +1266,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1281,7 +1281,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh, 6-phase-6-join/01-host-2.sh, 6-phase-6-join/02-host-3.sh,
 #             7-phase-7-clients/01-host-4.sh
 #   changes   8.1 Restart all hosts at once; 8.4 Close the recovery
-#   inputs    sha256:3a84152e158fc7b4daccb855fd79f34a7ddbb029573ec87bfd0a2de8897ef8f4
+#   inputs    sha256:10d881283c45a97160f00646670c87b32ed6210f39670dc5cb3f39d8f99d2426
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -600,7 +600,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1219,7 +1219,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1234,7 +1234,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -11,7 +11,7 @@
 #             5-phase-6-reattach/02-host-3.sh
 #   changes   8.1 Restart host-2 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:176b3a5eed889374e1efd8d3e98fb8da207d9855757e3b10d8d200db38ba1d29
+#   inputs    sha256:4b18aa1c3d7bf5ffa748a4a6af6558635a9bcf08f4567c21708707368ab579f2
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -652,7 +652,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1271,7 +1271,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1286,7 +1286,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

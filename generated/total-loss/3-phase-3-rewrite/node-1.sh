@@ -11,7 +11,7 @@
 #   after     2-phase-2-restore/node-1.sh
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Let everything that
 #             holds an old login log in anew; 3.3 Give the restored data their owner, mode and label
-#   inputs    sha256:aad84a7e76f376088e52425370d3976b5b2b90415f2d3b4883b4e5f3699bd7fd
+#   inputs    sha256:287105e9035dae0016b1a6cd0ca8ddb60d61a2eecbc5f966ae82a4c894da6f60
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1091,7 +1091,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1106,7 +1106,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

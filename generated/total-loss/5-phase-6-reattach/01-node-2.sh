@@ -13,7 +13,7 @@
 #             that it is gone; 6.1b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:d3b24104776a403d9492cd5e2f10a0b12bd533ced2601a97786eb36286f4f301
+#   inputs    sha256:e1c215b8482b1e6bcbba5111821b45e251eb775acec10f9574ee0ed6e6e9990b
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1763,7 +1763,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1778,7 +1778,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

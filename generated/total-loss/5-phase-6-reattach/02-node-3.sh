@@ -14,7 +14,7 @@
 #             that it is gone; 6.2b Set etcd/ aside, and point the configuration at the recovery
 #             host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:328ba656f06a7f4c0e384bce75ae88e55a4d5c91c9cf66b77f84734ef77e1aaa
+#   inputs    sha256:7ee061925bf1c647f3922191699e4cdbabb57fb726741fbcbe6235f95aa3f007
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1764,7 +1764,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1779,7 +1779,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

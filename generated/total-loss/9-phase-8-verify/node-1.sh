@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/node-1.sh, 5-phase-6-reattach/01-node-2.sh
 #   changes   8.1 Restart node-2 unless it has been; 8.1 Restart node-3 unless it has been; 8.1
 #             Restart node-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:2220a336c0d883e542c0e5dfb22749e59476a307899e33e1e609094e867d563f
+#   inputs    sha256:8e6e0de5e32e3cf33d9cdd8b08acda30bc6fc06e356f4556b1af9f36c93359fc
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -650,7 +650,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1269,7 +1269,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1284,7 +1284,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

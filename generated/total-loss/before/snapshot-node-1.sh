@@ -8,7 +8,7 @@
 #   why       Worth running every day while all is well; once the quorum is lost it cannot work.
 #   guide     1.1
 #   changes   1.1 Save a snapshot of the running cluster
-#   inputs    sha256:2421bd430dee04d7ded9f4a9e4ad990a2181291d780799c89d3422f174c6e8ec
+#   inputs    sha256:b79573c7bbbae0f849defcee7e5b7cfe4ed605f458cc38856f50574212e64ab6
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -876,7 +876,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -891,7 +891,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -50,8 +50,10 @@ export const killedReattachment: Scenario = {
             const host = hostOf(cluster, turn.host);
             const peer = `https://${host.machine.address}:${host.ports.etcdPeer}`;
             const add = ['member', 'add', host.id, '--learner', `--peer-urls=${peer}`];
-            const answer = await etcdctl(recovery, add);
-            if (answer.status !== 0) throw new Error(answer.stderr);
+            // etcd changes no members before its voters have been connected for 5 s.
+            await until('that etcd takes a stale learner', 30, async () =>
+              (await etcdctl(recovery, add)).status === 0 ? true : null,
+            );
             const stale = (await membersOf(recovery)).filter((member) => !member.started);
             if (stale.length !== 1) throw new Error('no stale learner was made');
             stage.note('a stale learner with the peer address of host-3 is in the member list');

@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.1b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.1c See that no stale member entry is in the way
 #   destroys  6.1c Start the service, which joins etcd anew by itself
-#   inputs    sha256:fb2126e5d320e40ed711d4fc7922847185829fa26de3567ca63e4a574ea27bf9
+#   inputs    sha256:d6aed59630ec427cdb775c7ce1209fb8df6033f8036103a06d6f50dc47a4ece3
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1701,7 +1701,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1716,7 +1716,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

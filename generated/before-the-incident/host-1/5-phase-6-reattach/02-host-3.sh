@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.2b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:62dd69404ad87b3194bbaae5f94f3611c316524136cfbbc76139c784c99241af
+#   inputs    sha256:1782582ea2b6ae7aa81af908066b65cc2cc0248bc6733512b675301c7a4d1af8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1701,7 +1701,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1716,7 +1716,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

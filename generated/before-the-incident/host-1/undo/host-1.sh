@@ -10,7 +10,7 @@
 #   guide     2.2
 #   changes   2.2 Scale the service to 0; 2.2 End the container and prove that it is gone; 2.2 Put
 #             the old etcd/ back, keep the restored one aside
-#   inputs    sha256:34abfb4a6c5dcece979bb136e26ef8293cfbfe95dfcc263a56d6ea5a45a4bbe9
+#   inputs    sha256:bc5fb33ff348f11b8c7de3ce3e1e97feb84757f700f107932864a4a55f677206
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1064,7 +1064,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1079,7 +1079,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

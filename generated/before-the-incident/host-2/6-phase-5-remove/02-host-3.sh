@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-2.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-3 out of its databases; 5.2 Remove the record of host-3
-#   inputs    sha256:c5cfdd5eeb6813f5a159647b8f39b4db6dc462de5f498570fa34d26e6a513cd4
+#   inputs    sha256:06f6de9ea0bf54da03f9be35f5000d79e4c0358b9c38aa491439bfaa15cd80e3
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -677,7 +677,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1296,7 +1296,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1311,7 +1311,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

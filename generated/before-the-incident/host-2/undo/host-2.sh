@@ -10,7 +10,7 @@
 #   guide     2.2
 #   changes   2.2 Scale the service to 0; 2.2 End the container and prove that it is gone; 2.2 Put
 #             the old etcd/ back, keep the restored one aside
-#   inputs    sha256:e08d8070a4eea0b9deea93f8d41b3a44257509161de9822f0695b7b1c409d80b
+#   inputs    sha256:f5727599d4d8e1e2fe32135a4b9f60998ea5c4e9b144d022f833f755951e3f8f
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1064,7 +1064,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1079,7 +1079,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

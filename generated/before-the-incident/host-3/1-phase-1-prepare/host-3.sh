@@ -12,7 +12,7 @@
 #             server services to 0; 1.3 End the container and prove that it is gone; 1.1 Salvage a
 #             snapshot from a copy of the own data, and state the loss; 1.1 Choose the snapshot,
 #             with its evidence
-#   inputs    sha256:c9e7c30ca3ed0757b7f2babb3f15aba614aced35ea554a3034fc9cb98b05740f
+#   inputs    sha256:6e4e2b001363ba7738445be6b40cfa318524b6d910743850f441c8cb66e15118
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -377,9 +377,7 @@ fence_hosts() {
     wait_until "$((DEADLINE_STOP + DEADLINE_SWARM))" 'safe' \
       "the server hosts that still run cannot make up a quorum of ${quorum}" \
       fence_hosts_word "${quorum}" "$@"
-    if ((work > 0)); then
-      return
-    fi
+    fence_hosts_refuse_quorum "$@"
   fi
   fence_hosts_tell "$@"
 }
@@ -388,7 +386,7 @@ fence_hosts() {
 # HOST open | closed | unreachable. Open is one open port; closed is three refusals by a machine
 # that is up.
 fence_hosts_ask() {
-  local host text word
+  local text word at
   local -a hosts=() ports=() words=()
   while (($# > 0)); do
     hosts+=("$1")
@@ -397,14 +395,13 @@ fence_hosts_ask() {
   done
   text=$(port_words "${ports[@]}")
   mapfile -t words <<<"${text}"
-  for host in "${hosts[@]}"; do
-    case " ${words[*]:0:3} " in
+  for at in "${!hosts[@]}"; do
+    case " ${words[*]:3*at:3} " in
       *' open '*) word='open' ;;
       ' closed closed closed ') word='closed' ;;
       *) word='unreachable' ;;
     esac
-    printf '%s %s\n' "${host}" "${word}"
-    words=("${words[@]:3}")
+    printf '%s %s\n' "${hosts[at]}" "${word}"
   done >"${scratch}/fence"
 }
 
@@ -1492,7 +1489,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1507,7 +1504,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-3.sh, 3-phase-3-rewrite/host-3.sh
 #   changes   4.1 Start the service of host-3
-#   inputs    sha256:7a26c29c3cd6192ccc1ccaec65bd709fcc2824b2f2ec64c18922bd8f1f151990
+#   inputs    sha256:8d06c5f83a75ef565775eaf487dc78a7b90dd7eee3c60437b90aad2880a4eceb
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -423,7 +423,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1042,7 +1042,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1057,7 +1057,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

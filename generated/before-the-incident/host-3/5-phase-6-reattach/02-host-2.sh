@@ -13,7 +13,7 @@
 #             the container and prove that it is gone; 6.2b Set etcd/ aside, and point the
 #             configuration at the recovery host; 6.2c See that no stale member entry is in the way
 #   destroys  6.2c Start the service, which joins etcd anew by itself
-#   inputs    sha256:653c78696d51510f9c30e23a59833aec259897224efaf6a48dc32dba0f8cf933
+#   inputs    sha256:0ffc62ec42525d6836d465214707e0cba86bf3e62e37a67843e23a4ea0246e8d
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1701,7 +1701,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1716,7 +1716,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

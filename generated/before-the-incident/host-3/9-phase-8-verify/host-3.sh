@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-3.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-2 unless it has been; 8.1
 #             Restart host-3 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:3314d1bba3cd24092edfddc884de5be273d9afe407043b70d0d868facf20eb53
+#   inputs    sha256:ff5496bcd925f57621c54dec4d68c8189c224ca3834a3d257caf1c131189bb5c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -649,7 +649,7 @@ with_record() {
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
   text=$(jq -r --args '$ARGS.positional - [.hosts[].id] | join(", ")' -- "$@" \
     <"${scratch}/answer")
-  [[ -z "${text}" ]] || say "the cluster has no record of ${text}: nothing is expected of them"
+  [[ -z "${text}" ]] || say "removed, and not joined again: ${text}; nothing is expected of them"
   jq -r --args '[.hosts[].id] as $known | $ARGS.positional[] | select(IN($known[]))' -- "$@" \
     <"${scratch}/answer"
 }
@@ -1268,7 +1268,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1283,7 +1283,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done

@@ -10,7 +10,7 @@
 #   guide     2.2
 #   changes   2.2 Scale the service to 0; 2.2 End the container and prove that it is gone; 2.2 Put
 #             the old etcd/ back, keep the restored one aside
-#   inputs    sha256:4a2ea478b54e080b86d2cb4bfe92983b2188ca298fe46cb44e036b8b46cc5b04
+#   inputs    sha256:3db7dc08fba6823134eb975662d6619e82ad219b4c1d850c922e7f3045c51cca
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1064,7 +1064,7 @@ port_word() {
 
 # port_words [ADDRESS PORT]...: the word of each, one a line, all asked at once (100 at a time).
 port_words() {
-  local number=0 count
+  local number=0 count="$(($# / 2))"
   local -a pids=()
   while (($# > 0)); do
     port_word "$1" "$2" 2 >"${scratch}/port.${number}" &
@@ -1079,7 +1079,6 @@ port_words() {
   if ((${#pids[@]} > 0)); then
     wait "${pids[@]}"
   fi
-  count="${number}"
   for ((number = 0; number < count; number++)); do
     cat -- "${scratch}/port.${number}"
   done
