@@ -198,9 +198,10 @@ async function buildCompiler(): Promise<void> {
   await $({ cwd: project, quiet: true })`npm run --silent build`;
 }
 
+// Machines that were kept, and what still runs in them, do not hold this process.
 try {
-  process.exitCode = await main();
+  process.exit(await main());
 } catch (error) {
   console.error(`lab: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 2;
+  process.exit(2);
 }

@@ -27,8 +27,8 @@ export type InstanceState = 'writable' | 'read-only' | 'silent';
 const home = '/srv/database';
 const port = 5432;
 
-/** As the product sets them for a node with more than one instance. */
-const dynamic = { loop_wait: 10, ttl: 30, retry_timeout: 10, failsafe_mode: false };
+/** As the product sets them for a node with more than one instance; all in seconds. */
+export const dynamic = { loop_wait: 10, ttl: 30, retry_timeout: 10, failsafe_mode: false };
 
 /** Starts a database on two hosts and waits until one instance is written to and one streams. */
 export async function createPair(
@@ -195,6 +195,18 @@ async function patroniPid(machine: Machine): Promise<string | null> {
   const script = `pid="$(cat ${home}/patroni.pid)" && kill -0 "$pid" && echo "$pid"`;
   const answer = await attempt(machine, ['sh', '-c', script]);
   return answer.status === 0 ? answer.stdout.trim() : null;
+}
+
+/**
+ * How many times an instance has set out to log in to etcd since it was made, by its own log.
+ *
+ * @throws where it has never logged in: then its log has other words than these.
+ */
+export async function loginsOf(instance: Instance): Promise<number> {
+  const text = await readFile(join(rootOf(instance.host.machine), home, 'patroni.log'), 'utf8');
+  const logins = text.match(/Trying to authenticate on Etcd/g)?.length ?? 0;
+  if (logins === 0) throw new Error(`Patroni on ${instance.host.id} tells of no login`);
+  return logins;
 }
 
 /** What Patroni said last, for a failure's report. */
