@@ -55,12 +55,7 @@ const calls: { readonly [K in StepKind]: Call<K> } = {
   'show-leftovers': { args: none, tools: etcdctl, options: [] },
   'refresh-clients': {
     args: (p) =>
-      p.clients.flatMap((host) => [
-        host.target,
-        host.service,
-        host.address,
-        String(host.ports.api),
-      ]),
+      p.clients.flatMap((host) => [host.target, host.service, host.address, String(host.port)]),
     tools: docker,
     options: [],
   },
@@ -95,8 +90,13 @@ const calls: { readonly [K in StepKind]: Call<K> } = {
   'prove-voter': { args: (p) => [String(p.threshold)], tools: etcdctl, options: [] },
   'start-client': { args: (p) => [p.target, p.service, p.api], tools: docker, options: [] },
   'prove-client': { args: (p) => [p.target], tools: [], options: [] },
+  'restart-clients': {
+    args: (p) => p.clients.flatMap((host) => [host.target, host.service]),
+    tools: ['docker', 'etcdctl'],
+    options: [],
+  },
   'restart-host': {
-    args: (p) => [p.target, p.service, p.mode],
+    args: (p) => [p.target, p.service],
     tools: ['docker', 'etcdctl'],
     options: [],
   },

@@ -137,6 +137,12 @@ export interface Probed {
   readonly ports: Ports;
 }
 
+/** A host whose service is started or restarted from another one. */
+interface Placed {
+  readonly target: HostId;
+  readonly service: string;
+}
+
 /** What a step kind needs to be told, beyond the values of its script. Keys are file names. */
 export interface StepParams {
   // phase 1
@@ -175,7 +181,9 @@ export interface StepParams {
   'check-endpoint': Record<string, never>;
   'prove-alone': Record<string, never>;
   'show-leftovers': Record<string, never>;
-  'refresh-clients': { readonly clients: readonly (Probed & { readonly service: string })[] };
+  'refresh-clients': {
+    readonly clients: readonly (Placed & { readonly address: string; readonly port: number })[];
+  };
   // phase 5
   'state-threshold': { readonly servers: number; readonly threshold: number };
   'check-removable': Probed;
@@ -196,14 +204,11 @@ export interface StepParams {
   'join-cluster': { readonly api: string; readonly target: HostId };
   'prove-voter': { readonly threshold: number };
   // phase 7
-  'start-client': { readonly target: HostId; readonly service: string; readonly api: string };
+  'start-client': Placed & { readonly api: string };
   'prove-client': { readonly target: HostId };
   // phase 8
-  'restart-host': {
-    readonly target: HostId;
-    readonly service: string;
-    readonly mode: 'server' | 'client';
-  };
+  'restart-clients': { readonly clients: readonly Placed[] };
+  'restart-host': Placed;
   'restart-all': { readonly services: readonly string[] };
   'verify-hosts': { readonly servers: readonly HostId[]; readonly clients: readonly HostId[] };
   'verify-databases': Record<string, never>;

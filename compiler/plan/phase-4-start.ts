@@ -1,6 +1,6 @@
 // Setting -> the turn of guide phase 4: the recovery host serves the cluster again, alone.
 
-import type { Fact, Host, Probed } from './ir.ts';
+import type { Fact, Host, StepParams } from './ir.ts';
 import { type Setting, slotsOf } from './setting.ts';
 import { step } from './steps.ts';
 import { type Draft, draft, probed } from './turn.ts';
@@ -60,6 +60,7 @@ export function start(setting: Setting): readonly Draft[] {
   );
 }
 
-function clientOf(host: Host): Probed & { readonly service: string } {
-  return { ...probed(host), service: host.service };
+function clientOf(host: Host): StepParams['refresh-clients']['clients'][number] {
+  const { target, address, ports } = probed(host);
+  return { target, service: host.service, address, port: ports.api };
 }

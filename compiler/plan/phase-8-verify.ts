@@ -14,7 +14,7 @@ export function verify(setting: Setting): readonly Draft[] {
   const endpoints = servers.map((host) => etcdUrl(host, host.ports.etcdClient));
   const ids = servers.map((host) => host.id);
   const steps: readonly Step[] = [
-    ...restarts(setting, servers, clients, back),
+    ...restarts(setting, servers, clients),
     step(
       '8.2',
       'verify-hosts',
@@ -82,28 +82,29 @@ function memberBack(host: Host): Fact {
   return of('member-back', host);
 }
 
-/** guide 8.1: clients, then servers, the recovery host last. */
+/**
+ * guide 8.1: clients, then servers, the recovery host last. That all declared hosts are back is
+ * asked before the first step, as the verification needs it.
+ */
 function restarts(
   { chosen, recovery }: Setting,
   servers: readonly Host[],
   clients: readonly Host[],
-  needs: readonly Fact[],
 ): readonly Step[] {
-  const others = servers.filter((host) => host.id !== chosen.id);
-  const all = [...clients, ...others, chosen];
+  const last = [...servers.filter((host) => host.id !== chosen.id), chosen];
+  const placed = (host: Host) => ({ target: host.id, service: host.service });
+  const needs: readonly Fact[] = [{ fact: 'quorum-reached' }];
   switch (recovery.restart) {
-    case 'rolling':
-      // The first step asks for all hosts; repeated for each, a plan would grow by their square.
-      return all.map((host, index) =>
-        step(
-          '8.1',
-          'restart-host',
-          { target: host.id, service: host.service, mode: host.mode },
-          { needs: index === 0 ? needs : [{ fact: 'quorum-reached' }] },
-        ),
-      );
-    case 'all-at-once':
-      return [step('8.1', 'restart-all', { services: all.map((host) => host.service) }, { needs })];
+    case 'rolling': {
+      const hosts = last.map((host) => step('8.1', 'restart-host', placed(host), { needs }));
+      return clients.length === 0
+        ? hosts
+        : [step('8.1', 'restart-clients', { clients: clients.map(placed) }, { needs }), ...hosts];
+    }
+    case 'all-at-once': {
+      const services = [...clients, ...last].map((host) => host.service);
+      return [step('8.1', 'restart-all', { services }, { needs })];
+    }
     case 'none':
       return [];
   }

@@ -27,7 +27,7 @@ const mode = z.enum(['server', 'client']);
 const none = z.strictObject({});
 const target = z.strictObject({ target: id });
 const probed = z.strictObject({ target: id, address: word, ports });
-const started = z.strictObject({ target: id, service: word, api: line });
+const placed = z.strictObject({ target: id, service: word });
 const asked = z.strictObject({ api: line, target: id });
 const ofService = z.strictObject({ service: word });
 const ofServices = z.strictObject({ services: z.array(word) });
@@ -56,7 +56,7 @@ const params: { readonly [K in StepKind]: z.ZodObject } = {
   'check-endpoint': none,
   'prove-alone': none,
   'show-leftovers': none,
-  'refresh-clients': z.strictObject({ clients: z.array(probed.extend({ service: word })) }),
+  'refresh-clients': z.strictObject({ clients: z.array(placed.extend({ address: word, port })) }),
   'state-threshold': z.strictObject({ servers: z.int(), threshold: z.int() }),
   'check-removable': probed,
   'save-specs': target,
@@ -74,9 +74,10 @@ const params: { readonly [K in StepKind]: z.ZodObject } = {
   'wait-uninitialised': asked,
   'join-cluster': asked,
   'prove-voter': z.strictObject({ threshold: z.int() }),
-  'start-client': started,
+  'start-client': placed.extend({ api: line }),
   'prove-client': target,
-  'restart-host': z.strictObject({ target: id, service: word, mode }),
+  'restart-clients': z.strictObject({ clients: z.array(placed) }),
+  'restart-host': placed,
   'restart-all': ofServices,
   'verify-hosts': z.strictObject({ servers: z.array(id), clients: z.array(id) }),
   'verify-databases': none,

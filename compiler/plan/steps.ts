@@ -241,6 +241,14 @@ const kinds: { readonly [K in StepKind]: KindWords<K> } = {
     title: ({ target }) => `Prove that client host ${target} is back`,
     reason: 'Healthy, by a status written now and not before the disaster.',
   },
+  'restart-clients': {
+    effect: 'changes',
+    title: ({ clients: [first, ...more] }) =>
+      more.length === 0
+        ? `Restart client host ${first?.target} unless it has been`
+        : `Restart ${more.length + 1} client hosts unless they have been`,
+    reason: 'Twenty at a time: they are no members, and databases run on meanwhile.',
+  },
   'restart-host': {
     effect: 'changes',
     title: ({ target }) => `Restart ${target} unless it has been`,

@@ -694,6 +694,65 @@ saved_snapshot_here() {
   assert_sound
 }
 
+@test "clients are restarted together, and before the servers" {
+  local id node made
+  world_for five-servers-and-clients 9-phase-8-verify/eu-1.sh
+  # In this world phase 7 took no time: the client was started an hour before the servers.
+  read -r id node made <"${WORLD}/state/service/pgedge_spare-worker/task"
+  set_state service/pgedge_spare-worker/task "${id} ${node} $((made - 3600))"
+  : >"${WORLD}/journal"
+  run_script five-servers-and-clients/9-phase-8-verify/eu-1.sh --apply
+  assert_ended 0
+  assert_order 'service update --force --detach pgedge_eu-worker-1' \
+    'service update --force --detach pgedge_spare-worker' \
+    'restarted/eu-worker-1' 'restarted/eu-worker-2' 'service update .*pgedge_eu-2'
+  assert_output --partial 'each shows a status written after its restart: fresh'
+  assert_sound
+}
+
+@test "a client that went away again is not restarted, and it is not called whole" {
+  world_for five-servers-and-clients 9-phase-8-verify/eu-1.sh
+  set_state host/eu-worker-2/deaf always
+  WORLD_PACE=100 run_script five-servers-and-clients/9-phase-8-verify/eu-1.sh --apply
+  assert_not_ran 'service update .*pgedge_spare-worker'
+  assert_output --partial 'eu-worker-2 is left alone: it is not back (unreachable)'
+  assert_refuses 75 'eu-worker-2 unreachable'
+}
+
+# restart_clients_alone ANSWER: the step as the script has it, given 45 clients of which the API says
+# ANSWER; each batch tells its size.
+restart_clients_alone() (
+  local k
+  local -a clients=()
+  for k in {1..45}; do
+    clients+=("client-${k}" "service-${k}")
+  done
+  # shellcheck source=generated/five-servers-and-clients/9-phase-8-verify/eu-1.sh
+  source "${GENERATED}/five-servers-and-clients/9-phase-8-verify/eu-1.sh"
+  STATE="${BATS_TEST_TMPDIR}"
+  told="$1"
+  hosts_word() { printf '%s\n' "${told}"; }
+  membership() { printf 'a|started|eu-1|https://192.168.104.11:2380|false\n'; }
+  last_start() { printf '0\n'; }
+  restart_clients_word() { printf 'restart\n'; }
+  mutate() { :; }
+  restart_clients_batch() { printf 'batch of %s from %s\n' "$((($# - 1) / 2))" "$2"; }
+  restart_clients "${clients[@]}"
+)
+
+@test "clients are restarted twenty at a time, and none while the API does not tell of them" {
+  run restart_clients_alone 'client-3 stale, client-44 absent'
+  assert_success
+  assert_line --partial 'client-3 is left alone: it is not back (stale)'
+  assert_line --partial 'client-44 is left alone: it is not back (absent)'
+  assert_line 'batch of 20 from client-1'
+  assert_line 'batch of 20 from client-22'
+  assert_line 'batch of 3 from client-42'
+  run restart_clients_alone '503'
+  assert_failure 75
+  refute_output --partial 'batch'
+}
+
 @test "a host whose record is still there may not join: 78, and it names what to run" {
   world_for guide-rejoin 5-phase-5-remove/01-host-2.sh
   prepare_machine 6-phase-6-join/01-host-2.sh

@@ -11,7 +11,7 @@
 #   after     4-phase-4-start/eu-1.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take eu-3 out of its databases; 5.2 Remove the record of eu-3
-#   inputs    sha256:2879632fa632ecffad3771ef60810c9bf2fcc1ed650babceb2749834bd2d1278
+#   inputs    sha256:0b18d7ec092a89dfd790d0fe01d56c8522bab9e911c695a67a70d22e37d96ada
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -646,6 +646,40 @@ started_at() {
   text=$(newest_task "$1")
   read -r _ _ created _ <<<"${text}"
   printf '%s\n' "${created}"
+}
+
+# last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
+# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
+# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+last_start() {
+  local except="${1:-}" server service text created last=0 now status=0
+  local -a ids=()
+  printf -v now '%(%s)T' -1
+  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf '%s\n' "${now}"
+    return
+  fi
+  for server in "${SERVERS[@]}"; do
+    if [[ "${server}" == "${except}" ]]; then
+      continue
+    fi
+    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
+      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
+      | .[0] // empty' <<<"${text}")
+    created="${now}"
+    if [[ -n "${service}" ]]; then
+      created=$(started_at "${service}")
+    fi
+    if ((created > last)); then
+      last="${created}"
+    fi
+  done
+  printf '%s\n' "${last}"
 }
 
 # recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,

@@ -10,11 +10,10 @@
 #   guide     8.1 8.2 8.3 8.4
 #   after     4-phase-4-start/eu-1.sh, 5-phase-6-reattach/01-eu-2.sh, 5-phase-6-reattach/02-eu-3.sh,
 #             7-phase-6-join/03-eu-4.sh, 8-phase-7-clients/01-eu-worker-1.sh
-#   changes   8.1 Restart eu-worker-1 unless it has been; 8.1 Restart eu-worker-2 unless it has
-#             been; 8.1 Restart eu-2 unless it has been; 8.1 Restart eu-3 unless it has been; 8.1
-#             Restart eu-4 unless it has been; 8.1 Restart eu-1 unless it has been; 8.4 Close the
-#             recovery
-#   inputs    sha256:7b2c7cce2b7c9777d8338e3c5a2c50d9ee3775ecc7838d2b86229f2a2fdce1ac
+#   changes   8.1 Restart 2 client hosts unless they have been; 8.1 Restart eu-2 unless it has been;
+#             8.1 Restart eu-3 unless it has been; 8.1 Restart eu-4 unless it has been; 8.1 Restart
+#             eu-1 unless it has been; 8.4 Close the recovery
+#   inputs    sha256:2081c26a5c4d9d536983868d6090d5301c568b2bcf4deca6dd4619f19e6451a1
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -80,36 +79,32 @@ readonly DEADLINE_TASK='600'
 
 main() {
   start "$@"
-  need 'api-answers' '' '4-phase-4-start/eu-1.sh'
   need 'quorum-reached' '' '5-phase-6-reattach/02-eu-3.sh'
+  need 'api-answers' '' '4-phase-4-start/eu-1.sh'
   need 'member-back' 'eu-2' '5-phase-6-reattach/01-eu-2.sh'
   need 'member-back' 'eu-3' '5-phase-6-reattach/02-eu-3.sh'
   need 'member-back' 'eu-4' '7-phase-6-join/03-eu-4.sh'
   need 'client-back' 'eu-worker-1' '8-phase-7-clients/01-eu-worker-1.sh'
 
-  # One at a time, each waited for, and never one of only two voters.
-  begin '8.1' 'Restart eu-worker-1 unless it has been'
-  restart_host 'eu-worker-1' 'pgedge_eu-worker-1' 'client'
-
-  # One at a time, each waited for, and never one of only two voters.
-  begin '8.1' 'Restart eu-worker-2 unless it has been'
-  restart_host 'eu-worker-2' 'pgedge_spare-worker' 'client'
+  # Twenty at a time: they are no members, and databases run on meanwhile.
+  begin '8.1' 'Restart 2 client hosts unless they have been'
+  restart_clients 'eu-worker-1' 'pgedge_eu-worker-1' 'eu-worker-2' 'pgedge_spare-worker'
 
   # One at a time, each waited for, and never one of only two voters.
   begin '8.1' 'Restart eu-2 unless it has been'
-  restart_host 'eu-2' 'pgedge_eu-2' 'server'
+  restart_host 'eu-2' 'pgedge_eu-2'
 
   # One at a time, each waited for, and never one of only two voters.
   begin '8.1' 'Restart eu-3 unless it has been'
-  restart_host 'eu-3' 'pgedge_eu-3' 'server'
+  restart_host 'eu-3' 'pgedge_eu-3'
 
   # One at a time, each waited for, and never one of only two voters.
   begin '8.1' 'Restart eu-4 unless it has been'
-  restart_host 'eu-4' 'pgedge_eu-4' 'server'
+  restart_host 'eu-4' 'pgedge_eu-4'
 
   # One at a time, each waited for, and never one of only two voters.
   begin '8.1' 'Restart eu-1 unless it has been'
-  restart_host 'eu-1' 'pgedge_eu-1' 'server'
+  restart_host 'eu-1' 'pgedge_eu-1'
 
   # By a fresh status: a stored one may be older than the disaster.
   begin '8.2' 'Verify that all hosts are healthy'
@@ -143,17 +138,160 @@ main() {
 
 # --- steps: one function for each kind of step above, and what several of them call
 
-# Guide 8.1, one host after another instead of all at once, which would be a second total outage.
-# Never one of two voters: stopping it halts the other. A host that was started after the last
-# change of the membership is left alone.
+# Guide 8.1 for the client hosts. They are no members, so no quorum hangs on them, and a batch goes
+# at once: one after another, those of a large cluster would take hours. Left alone are clients that
+# are not back, and those that were started after the last change of the membership.
+# restart_clients [HOST SERVICE]...
+restart_clients() {
+  local list last text line host word size=20
+  local -a hosts=() seen=() due=()
+  local -A service=() away=()
+  local diagnose='docker service ls'
+  if [[ -f "${STATE}/closed" ]]; then
+    already 'this recovery is closed'
+    return
+  fi
+  while (($# > 0)); do
+    hosts+=("$1")
+    service["$1"]="$2"
+    shift 2
+  done
+  list=$(membership "${RECOVERY_ENDPOINT}")
+  text=$(hosts_word '' "${hosts[@]}")
+  if [[ "${list}" == 'unanswered' || ! "${text}" =~ ^fresh$|\  ]]; then
+    stop "${BUSY}" "etcd or the API of ${RECOVERY_HOST} does not answer" '' \
+      "etcd: ${list//$'\n'/; }; API: ${text}" 'wait a minute, then run the script again'
+  fi
+  if [[ "${text}" != 'fresh' ]]; then
+    mapfile -t seen <<<"${text//, /$'\n'}"
+    for line in "${seen[@]}"; do
+      away["${line% *}"]="${line##* }"
+    done
+  fi
+  last=$(last_start)
+  for host in "${hosts[@]}"; do
+    if [[ -n "${away["${host}"]:-}" ]]; then
+      word="it is not back (${away["${host}"]}); phase 7 comes first"
+    else
+      word=$(restart_clients_word "${host}" "${service["${host}"]}" "${list}" "${last}")
+    fi
+    case "${word}" in
+      restart) due+=("${host}" "${service["${host}"]}") ;;
+      unanswered)
+        stop "${BUSY}" "Docker does not tell the scale of ${service["${host}"]}" '' '' \
+          'see: docker node ls; run the script again'
+        ;;
+      *) say "${host} is left alone: ${word}" ;;
+    esac
+  done
+  if ((${#due[@]} == 0)); then
+    already 'there is no client to restart'
+    return
+  fi
+  mutate install -d -m 0700 -- "${STATE}/restarted"
+  while ((${#due[@]} > 0)); do
+    restart_clients_batch "${list}" "${due[@]:0:2*size}"
+    due=("${due[@]:2*size}")
+  done
+}
+
+# restart_clients_word HOST SERVICE MEMBERS LAST: restart | unanswered | why it is left alone. LAST
+# is when the last server host was started, which is younger than any change of the membership.
+restart_clients_word() {
+  local scale created seen='' record="${STATE}/restarted/$1"
+  if [[ -f "${record}" ]]; then
+    seen=$(<"${record}")
+  fi
+  scale=$(service_scale "$2")
+  created=$(started_at "$2")
+  if [[ "${scale}" == 'unknown' ]]; then
+    printf 'unanswered\n'
+  elif [[ "${scale}" != 1 ]]; then
+    printf '%s has no replica to restart (%s)\n' "$2" "${scale}"
+  elif [[ "${seen}" == "$3" ]]; then
+    printf 'it was restarted with the members of today\n'
+  elif ((created > $4)); then
+    printf 'it was started after every server host\n'
+  else
+    printf 'restart\n'
+  fi
+}
+
+# restart_clients_batch MEMBERS [HOST SERVICE]...: restarts them, waits for all of them, and notes
+# with which members each was started.
+restart_clients_batch() {
+  local list="$1" host service text since
+  local -a hosts=() tasks=() starts=()
+  shift
+  while (($# > 0)); do
+    hosts+=("$1")
+    text=$(newest_task "$2")
+    read -r _ _ _ text _ <<<"${text}"
+    tasks+=("$2" "${text}")
+    mutate docker_patiently service update --force --detach "$2"
+    shift 2
+  done
+  wait_until "${DEADLINE_API}" running "a new task runs on each of: ${hosts[*]}" \
+    restart_clients_tasks_word "${tasks[@]}"
+  if ((work > 0)); then
+    return
+  fi
+  for host in "${!hosts[@]}"; do
+    text=$(newest_task "${tasks[2 * host]}")
+    read -r _ _ _ _ since <<<"${text}"
+    if ((since == 0)); then
+      printf -v since '%(%s)T' -1
+    fi
+    starts+=("${hosts[host]}" "${since}")
+  done
+  wait_until "${DEADLINE_FRESH}" fresh 'each shows a status written after its restart' \
+    restart_clients_fresh_word "${starts[@]}"
+  for host in "${hosts[@]}"; do
+    mutate put_file "${STATE}/restarted/${host}" 0600 list
+  done
+}
+
+# restart_clients_tasks_word [SERVICE BEFORE]...: running, or the first service whose newest task,
+# which is not BEFORE, does not run, and its state.
+restart_clients_tasks_word() {
+  local word
+  while (($# > 0)); do
+    word=$(task_word "$1" '' "$2")
+    if [[ "${word}" != 'running' ]]; then
+      printf '%s %s\n' "$1" "${word}"
+      return
+    fi
+    shift 2
+  done
+  printf 'running\n'
+}
+
+# restart_clients_fresh_word [HOST SINCE]...: fresh, or the first host that is not, and its state.
+# Each has a moment of its own: its old process wrote until then.
+restart_clients_fresh_word() {
+  local word
+  while (($# > 0)); do
+    word=$(host_word "$1" "$2")
+    if [[ "${word}" != 'fresh' ]]; then
+      printf '%s %s\n' "$1" "${word}"
+      return
+    fi
+    shift 2
+  done
+  printf 'fresh\n'
+}
+
+# Guide 8.1, one server host after another instead of all at once, which would be a second total
+# outage. Never one of two voters: stopping it halts the other. A host that was started after the
+# last change of the membership is left alone.
 restart_host() {
-  local target="$1" service="$2" kind="$3" list labelled before since word
+  local target="$1" service="$2" list labelled before since word
   local record="${STATE}/restarted/$1" diagnose="docker service ps --no-trunc '$2'"
   local -a others=()
   list=$(membership "${RECOVERY_ENDPOINT}")
   labelled=$(timeout 20 docker service inspect --format \
     '{{index .Spec.Labels "plan.recovery.env"}}' -- "${service}" 2>/dev/null || true)
-  word=$(restart_host_word "${target}" "${service}" "${kind}" "${list}" "${labelled}")
+  word=$(restart_host_word "${target}" "${service}" "${list}" "${labelled}")
   case "${word}" in
     restart) ;;
     unanswered)
@@ -196,9 +334,9 @@ restart_host() {
   mutate put_file "${record}" 0600 list
 }
 
-# restart_host_word HOST SERVICE MODE MEMBERS LABELLED: restart | unanswered | why it is left alone.
+# restart_host_word HOST SERVICE MEMBERS LABELLED: restart | unanswered | why it is left alone.
 restart_host_word() {
-  local target="$1" service="$2" kind="$3" list="$4" labelled="$5" seen='' scale word voters
+  local target="$1" service="$2" list="$3" labelled="$4" seen='' scale word voters created last
   local record="${STATE}/restarted/$1"
   if [[ -f "${STATE}/closed" ]]; then
     printf 'this recovery is closed\n'
@@ -225,64 +363,22 @@ restart_host_word() {
     return
   fi
   voters=$(awk -F '|' '$2 == "started" && $5 == "false"' <<<"${list}" | wc -l)
-  if [[ "${kind}" == 'server' ]]; then
-    word=$(pick_member "${target}" '' <<<"${list}" | member_state)
-    if [[ "${word}" != 'voter' ]]; then
-      printf 'it is no started voter (%s)\n' "${word}"
-      return
-    fi
-    if ((voters == 2)); then
-      printf 'there are two voters only, and stopping one halts the other\n'
-      return
-    fi
-  else
-    word=$(host_word "${target}")
-    if [[ "${word}" != 'fresh' ]]; then
-      printf 'it is not back (%s); phase 7 comes first\n' "${word}"
-      return
-    fi
+  word=$(pick_member "${target}" '' <<<"${list}" | member_state)
+  if [[ "${word}" != 'voter' ]]; then
+    printf 'it is no started voter (%s)\n' "${word}"
+    return
   fi
-  word=$(restart_host_newest_word "${target}" "${service}")
-  if [[ "${word}" == 'newest' && "${labelled}" != 1 ]]; then
+  if ((voters == 2)); then
+    printf 'there are two voters only, and stopping one halts the other\n'
+    return
+  fi
+  created=$(started_at "${service}")
+  last=$(last_start "${target}")
+  if ((created > last)) && [[ "${labelled}" != 1 ]]; then
     printf 'it was started after every other server host\n'
     return
   fi
   printf 'restart\n'
-}
-
-# restart_host_newest_word HOST SERVICE: newest, where its task is younger than that of every other
-# server host (only phase 6 changes members, and it begins with a start); else older. A server host
-# whose service is not found by its environment counts as younger.
-restart_host_newest_word() {
-  local own created server service text status=0
-  local -a ids=()
-  own=$(started_at "$2")
-  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
-  mapfile -t ids <<<"${text}"
-  if ((status == 0)); then
-    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
-  fi
-  if ((status != 0)); then
-    printf 'older\n'
-    return
-  fi
-  for server in "${SERVERS[@]}"; do
-    if [[ "${server}" == "$1" ]]; then
-      continue
-    fi
-    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
-      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
-      | .[0] // empty' <<<"${text}")
-    created="${own}"
-    if [[ -n "${service}" ]]; then
-      created=$(started_at "${service}")
-    fi
-    if ((created >= own)); then
-      printf 'older\n'
-      return
-    fi
-  done
-  printf 'newest\n'
 }
 
 # restart_host_members_word MEMBERS: whole | changed | unanswered.
@@ -639,6 +735,40 @@ started_at() {
   text=$(newest_task "$1")
   read -r _ _ created _ <<<"${text}"
   printf '%s\n' "${created}"
+}
+
+# last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
+# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
+# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+last_start() {
+  local except="${1:-}" server service text created last=0 now status=0
+  local -a ids=()
+  printf -v now '%(%s)T' -1
+  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf '%s\n' "${now}"
+    return
+  fi
+  for server in "${SERVERS[@]}"; do
+    if [[ "${server}" == "${except}" ]]; then
+      continue
+    fi
+    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
+      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
+      | .[0] // empty' <<<"${text}")
+    created="${now}"
+    if [[ -n "${service}" ]]; then
+      created=$(started_at "${service}")
+    fi
+    if ((created > last)); then
+      last="${created}"
+    fi
+  done
+  printf '%s\n' "${last}"
 }
 
 # recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,

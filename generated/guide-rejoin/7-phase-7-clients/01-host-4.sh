@@ -9,7 +9,7 @@
 #   guide     7.1c 7.1e
 #   after     4-phase-4-start/host-1.sh, 6-phase-6-join/01-host-2.sh
 #   changes   7.1c Start client host host-4 and see that it connects
-#   inputs    sha256:e8af32323c01a7d25b3bfdc5ac00415c94f49e8b2b1dba5c75a6125598e7a8af
+#   inputs    sha256:91582aefac7a24e4ce4729563541c4b89d068baad803fc317afd2f5bff8c0581
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -300,6 +300,40 @@ started_at() {
   text=$(newest_task "$1")
   read -r _ _ created _ <<<"${text}"
   printf '%s\n' "${created}"
+}
+
+# last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
+# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
+# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+last_start() {
+  local except="${1:-}" server service text created last=0 now status=0
+  local -a ids=()
+  printf -v now '%(%s)T' -1
+  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf '%s\n' "${now}"
+    return
+  fi
+  for server in "${SERVERS[@]}"; do
+    if [[ "${server}" == "${except}" ]]; then
+      continue
+    fi
+    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
+      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
+      | .[0] // empty' <<<"${text}")
+    created="${now}"
+    if [[ -n "${service}" ]]; then
+      created=$(started_at "${service}")
+    fi
+    if ((created > last)); then
+      last="${created}"
+    fi
+  done
+  printf '%s\n' "${last}"
 }
 
 # recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,

@@ -11,7 +11,7 @@
 #             7-phase-7-clients/02-host-4-clear.sh
 #   changes   7.1c Start the service of host-4
 #   destroys  7.1e Join host-4 to the cluster
-#   inputs    sha256:f304c5a677408efcc664d1dd15ee7314b96604e9a131b7d6300cba7bfbcd1165
+#   inputs    sha256:b6c9ce3330785d165361dc07b75705f530019c552acd872d30d8b1edbdadc784
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -384,6 +384,40 @@ started_at() {
   text=$(newest_task "$1")
   read -r _ _ created _ <<<"${text}"
   printf '%s\n' "${created}"
+}
+
+# last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
+# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
+# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+last_start() {
+  local except="${1:-}" server service text created last=0 now status=0
+  local -a ids=()
+  printf -v now '%(%s)T' -1
+  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf '%s\n' "${now}"
+    return
+  fi
+  for server in "${SERVERS[@]}"; do
+    if [[ "${server}" == "${except}" ]]; then
+      continue
+    fi
+    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
+      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
+      | .[0] // empty' <<<"${text}")
+    created="${now}"
+    if [[ -n "${service}" ]]; then
+      created=$(started_at "${service}")
+    fi
+    if ((created > last)); then
+      last="${created}"
+    fi
+  done
+  printf '%s\n' "${last}"
 }
 
 # recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-1.sh, 6-phase-6-join/01-host-2.sh, 6-phase-6-join/02-host-3.sh,
 #             7-phase-7-clients/01-host-4.sh
 #   changes   8.1 Restart all hosts at once; 8.4 Close the recovery
-#   inputs    sha256:10d881283c45a97160f00646670c87b32ed6210f39670dc5cb3f39d8f99d2426
+#   inputs    sha256:dce5874837484dc642953c6f5bb5703b56de50fc345bf34cc6b3a2d0f652f4e4
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -70,8 +70,8 @@ readonly DEADLINE_TASK='600'
 
 main() {
   start "$@"
-  need 'api-answers' '' '4-phase-4-start/host-1.sh'
   need 'quorum-reached' '' '6-phase-6-join/01-host-2.sh'
+  need 'api-answers' '' '4-phase-4-start/host-1.sh'
   need 'member-back' 'host-2' '6-phase-6-join/01-host-2.sh'
   need 'member-back' 'host-3' '6-phase-6-join/02-host-3.sh'
   need 'client-back' 'host-4' '7-phase-7-clients/01-host-4.sh'
@@ -561,6 +561,40 @@ started_at() {
   text=$(newest_task "$1")
   read -r _ _ created _ <<<"${text}"
   printf '%s\n' "${created}"
+}
+
+# last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
+# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
+# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+last_start() {
+  local except="${1:-}" server service text created last=0 now status=0
+  local -a ids=()
+  printf -v now '%(%s)T' -1
+  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf '%s\n' "${now}"
+    return
+  fi
+  for server in "${SERVERS[@]}"; do
+    if [[ "${server}" == "${except}" ]]; then
+      continue
+    fi
+    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
+      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
+      | .[0] // empty' <<<"${text}")
+    created="${now}"
+    if [[ -n "${service}" ]]; then
+      created=$(started_at "${service}")
+    fi
+    if ((created > last)); then
+      last="${created}"
+    fi
+  done
+  printf '%s\n' "${last}"
 }
 
 # recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,

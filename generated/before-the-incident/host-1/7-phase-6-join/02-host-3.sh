@@ -13,7 +13,7 @@
 #             aside; 6.2c See that no stale member entry is in the way; 6.2c Start the service of
 #             host-3
 #   destroys  6.2e Join host-3 to the cluster
-#   inputs    sha256:c822f963832ede844afd836ab8618a22fa2b8b11776da64f947fda97337ca142
+#   inputs    sha256:c036c96b336e74148624c6f073c72617e612e507c7e76c31e167144d18da91be
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1357,6 +1357,40 @@ started_at() {
   text=$(newest_task "$1")
   read -r _ _ created _ <<<"${text}"
   printf '%s\n' "${created}"
+}
+
+# last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
+# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
+# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+last_start() {
+  local except="${1:-}" server service text created last=0 now status=0
+  local -a ids=()
+  printf -v now '%(%s)T' -1
+  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf '%s\n' "${now}"
+    return
+  fi
+  for server in "${SERVERS[@]}"; do
+    if [[ "${server}" == "${except}" ]]; then
+      continue
+    fi
+    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
+      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
+      | .[0] // empty' <<<"${text}")
+    created="${now}"
+    if [[ -n "${service}" ]]; then
+      created=$(started_at "${service}")
+    fi
+    if ((created > last)); then
+      last="${created}"
+    fi
+  done
+  printf '%s\n' "${last}"
 }
 
 # recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,

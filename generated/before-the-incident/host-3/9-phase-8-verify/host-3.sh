@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-3.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-2 unless it has been; 8.1
 #             Restart host-3 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:ff5496bcd925f57621c54dec4d68c8189c224ca3834a3d257caf1c131189bb5c
+#   inputs    sha256:aef662c816180a51cbd44495ca5f6ec6797fe6bb540e9278cbcf11ad5bdf49cc
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -69,20 +69,20 @@ readonly DEADLINE_TASK='600'
 
 main() {
   start "$@"
-  need 'api-answers' '' '4-phase-4-start/host-3.sh'
   need 'quorum-reached' '' '5-phase-6-reattach/01-host-1.sh'
+  need 'api-answers' '' '4-phase-4-start/host-3.sh'
 
   # One at a time, each waited for, and never one of only two voters.
   begin '8.1' 'Restart host-1 unless it has been'
-  restart_host 'host-1' 'control-plane_host-1' 'server'
+  restart_host 'host-1' 'control-plane_host-1'
 
   # One at a time, each waited for, and never one of only two voters.
   begin '8.1' 'Restart host-2 unless it has been'
-  restart_host 'host-2' 'control-plane_host-2' 'server'
+  restart_host 'host-2' 'control-plane_host-2'
 
   # One at a time, each waited for, and never one of only two voters.
   begin '8.1' 'Restart host-3 unless it has been'
-  restart_host 'host-3' 'control-plane_host-3' 'server'
+  restart_host 'host-3' 'control-plane_host-3'
 
   # By a fresh status: a stored one may be older than the disaster.
   begin '8.2' 'Verify that all hosts are healthy'
@@ -114,17 +114,17 @@ main() {
 
 # --- steps: one function for each kind of step above, and what several of them call
 
-# Guide 8.1, one host after another instead of all at once, which would be a second total outage.
-# Never one of two voters: stopping it halts the other. A host that was started after the last
-# change of the membership is left alone.
+# Guide 8.1, one server host after another instead of all at once, which would be a second total
+# outage. Never one of two voters: stopping it halts the other. A host that was started after the
+# last change of the membership is left alone.
 restart_host() {
-  local target="$1" service="$2" kind="$3" list labelled before since word
+  local target="$1" service="$2" list labelled before since word
   local record="${STATE}/restarted/$1" diagnose="docker service ps --no-trunc '$2'"
   local -a others=()
   list=$(membership "${RECOVERY_ENDPOINT}")
   labelled=$(timeout 20 docker service inspect --format \
     '{{index .Spec.Labels "plan.recovery.env"}}' -- "${service}" 2>/dev/null || true)
-  word=$(restart_host_word "${target}" "${service}" "${kind}" "${list}" "${labelled}")
+  word=$(restart_host_word "${target}" "${service}" "${list}" "${labelled}")
   case "${word}" in
     restart) ;;
     unanswered)
@@ -167,9 +167,9 @@ restart_host() {
   mutate put_file "${record}" 0600 list
 }
 
-# restart_host_word HOST SERVICE MODE MEMBERS LABELLED: restart | unanswered | why it is left alone.
+# restart_host_word HOST SERVICE MEMBERS LABELLED: restart | unanswered | why it is left alone.
 restart_host_word() {
-  local target="$1" service="$2" kind="$3" list="$4" labelled="$5" seen='' scale word voters
+  local target="$1" service="$2" list="$3" labelled="$4" seen='' scale word voters created last
   local record="${STATE}/restarted/$1"
   if [[ -f "${STATE}/closed" ]]; then
     printf 'this recovery is closed\n'
@@ -196,64 +196,22 @@ restart_host_word() {
     return
   fi
   voters=$(awk -F '|' '$2 == "started" && $5 == "false"' <<<"${list}" | wc -l)
-  if [[ "${kind}" == 'server' ]]; then
-    word=$(pick_member "${target}" '' <<<"${list}" | member_state)
-    if [[ "${word}" != 'voter' ]]; then
-      printf 'it is no started voter (%s)\n' "${word}"
-      return
-    fi
-    if ((voters == 2)); then
-      printf 'there are two voters only, and stopping one halts the other\n'
-      return
-    fi
-  else
-    word=$(host_word "${target}")
-    if [[ "${word}" != 'fresh' ]]; then
-      printf 'it is not back (%s); phase 7 comes first\n' "${word}"
-      return
-    fi
+  word=$(pick_member "${target}" '' <<<"${list}" | member_state)
+  if [[ "${word}" != 'voter' ]]; then
+    printf 'it is no started voter (%s)\n' "${word}"
+    return
   fi
-  word=$(restart_host_newest_word "${target}" "${service}")
-  if [[ "${word}" == 'newest' && "${labelled}" != 1 ]]; then
+  if ((voters == 2)); then
+    printf 'there are two voters only, and stopping one halts the other\n'
+    return
+  fi
+  created=$(started_at "${service}")
+  last=$(last_start "${target}")
+  if ((created > last)) && [[ "${labelled}" != 1 ]]; then
     printf 'it was started after every other server host\n'
     return
   fi
   printf 'restart\n'
-}
-
-# restart_host_newest_word HOST SERVICE: newest, where its task is younger than that of every other
-# server host (only phase 6 changes members, and it begins with a start); else older. A server host
-# whose service is not found by its environment counts as younger.
-restart_host_newest_word() {
-  local own created server service text status=0
-  local -a ids=()
-  own=$(started_at "$2")
-  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
-  mapfile -t ids <<<"${text}"
-  if ((status == 0)); then
-    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
-  fi
-  if ((status != 0)); then
-    printf 'older\n'
-    return
-  fi
-  for server in "${SERVERS[@]}"; do
-    if [[ "${server}" == "$1" ]]; then
-      continue
-    fi
-    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
-      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
-      | .[0] // empty' <<<"${text}")
-    created="${own}"
-    if [[ -n "${service}" ]]; then
-      created=$(started_at "${service}")
-    fi
-    if ((created >= own)); then
-      printf 'older\n'
-      return
-    fi
-  done
-  printf 'newest\n'
 }
 
 # restart_host_members_word MEMBERS: whole | changed | unanswered.
@@ -610,6 +568,40 @@ started_at() {
   text=$(newest_task "$1")
   read -r _ _ created _ <<<"${text}"
   printf '%s\n' "${created}"
+}
+
+# last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
+# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
+# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+last_start() {
+  local except="${1:-}" server service text created last=0 now status=0
+  local -a ids=()
+  printf -v now '%(%s)T' -1
+  text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
+  mapfile -t ids <<<"${text}"
+  if ((status == 0)); then
+    text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
+  fi
+  if ((status != 0)); then
+    printf '%s\n' "${now}"
+    return
+  fi
+  for server in "${SERVERS[@]}"; do
+    if [[ "${server}" == "${except}" ]]; then
+      continue
+    fi
+    service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
+      | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
+      | .[0] // empty' <<<"${text}")
+    created="${now}"
+    if [[ -n "${service}" ]]; then
+      created=$(started_at "${service}")
+    fi
+    if ((created > last)); then
+      last="${created}"
+    fi
+  done
+  printf '%s\n' "${last}"
 }
 
 # recovered_at: since when the recovery host's Control Plane has run; where Docker does not tell,

@@ -1,0 +1,142 @@
+# Guide 8.1 for the client hosts. They are no members, so no quorum hangs on them, and a batch goes
+# at once: one after another, those of a large cluster would take hours. Left alone are clients that
+# are not back, and those that were started after the last change of the membership.
+# restart_clients [HOST SERVICE]...
+restart_clients() {
+  local list last text line host word size=20
+  local -a hosts=() seen=() due=()
+  local -A service=() away=()
+  local diagnose='docker service ls'
+  if [[ -f "${STATE}/closed" ]]; then
+    already 'this recovery is closed'
+    return
+  fi
+  while (($# > 0)); do
+    hosts+=("$1")
+    service["$1"]="$2"
+    shift 2
+  done
+  list=$(membership "${RECOVERY_ENDPOINT}")
+  text=$(hosts_word '' "${hosts[@]}")
+  if [[ "${list}" == 'unanswered' || ! "${text}" =~ ^fresh$|\  ]]; then
+    stop "${BUSY}" "etcd or the API of ${RECOVERY_HOST} does not answer" '' \
+      "etcd: ${list//$'\n'/; }; API: ${text}" 'wait a minute, then run the script again'
+  fi
+  if [[ "${text}" != 'fresh' ]]; then
+    mapfile -t seen <<<"${text//, /$'\n'}"
+    for line in "${seen[@]}"; do
+      away["${line% *}"]="${line##* }"
+    done
+  fi
+  last=$(last_start)
+  for host in "${hosts[@]}"; do
+    if [[ -n "${away["${host}"]:-}" ]]; then
+      word="it is not back (${away["${host}"]}); phase 7 comes first"
+    else
+      word=$(restart_clients_word "${host}" "${service["${host}"]}" "${list}" "${last}")
+    fi
+    case "${word}" in
+      restart) due+=("${host}" "${service["${host}"]}") ;;
+      unanswered)
+        stop "${BUSY}" "Docker does not tell the scale of ${service["${host}"]}" '' '' \
+          'see: docker node ls; run the script again'
+        ;;
+      *) say "${host} is left alone: ${word}" ;;
+    esac
+  done
+  if ((${#due[@]} == 0)); then
+    already 'there is no client to restart'
+    return
+  fi
+  mutate install -d -m 0700 -- "${STATE}/restarted"
+  while ((${#due[@]} > 0)); do
+    restart_clients_batch "${list}" "${due[@]:0:2*size}"
+    due=("${due[@]:2*size}")
+  done
+}
+
+# restart_clients_word HOST SERVICE MEMBERS LAST: restart | unanswered | why it is left alone. LAST
+# is when the last server host was started, which is younger than any change of the membership.
+restart_clients_word() {
+  local scale created seen='' record="${STATE}/restarted/$1"
+  if [[ -f "${record}" ]]; then
+    seen=$(<"${record}")
+  fi
+  scale=$(service_scale "$2")
+  created=$(started_at "$2")
+  if [[ "${scale}" == 'unknown' ]]; then
+    printf 'unanswered\n'
+  elif [[ "${scale}" != 1 ]]; then
+    printf '%s has no replica to restart (%s)\n' "$2" "${scale}"
+  elif [[ "${seen}" == "$3" ]]; then
+    printf 'it was restarted with the members of today\n'
+  elif ((created > $4)); then
+    printf 'it was started after every server host\n'
+  else
+    printf 'restart\n'
+  fi
+}
+
+# restart_clients_batch MEMBERS [HOST SERVICE]...: restarts them, waits for all of them, and notes
+# with which members each was started.
+restart_clients_batch() {
+  local list="$1" host service text since
+  local -a hosts=() tasks=() starts=()
+  shift
+  while (($# > 0)); do
+    hosts+=("$1")
+    text=$(newest_task "$2")
+    read -r _ _ _ text _ <<<"${text}"
+    tasks+=("$2" "${text}")
+    mutate docker_patiently service update --force --detach "$2"
+    shift 2
+  done
+  wait_until "${DEADLINE_API}" running "a new task runs on each of: ${hosts[*]}" \
+    restart_clients_tasks_word "${tasks[@]}"
+  if ((work > 0)); then
+    return
+  fi
+  for host in "${!hosts[@]}"; do
+    text=$(newest_task "${tasks[2 * host]}")
+    read -r _ _ _ _ since <<<"${text}"
+    if ((since == 0)); then
+      printf -v since '%(%s)T' -1
+    fi
+    starts+=("${hosts[host]}" "${since}")
+  done
+  wait_until "${DEADLINE_FRESH}" fresh 'each shows a status written after its restart' \
+    restart_clients_fresh_word "${starts[@]}"
+  for host in "${hosts[@]}"; do
+    mutate put_file "${STATE}/restarted/${host}" 0600 list
+  done
+}
+
+# restart_clients_tasks_word [SERVICE BEFORE]...: running, or the first service whose newest task,
+# which is not BEFORE, does not run, and its state.
+restart_clients_tasks_word() {
+  local word
+  while (($# > 0)); do
+    word=$(task_word "$1" '' "$2")
+    if [[ "${word}" != 'running' ]]; then
+      printf '%s %s\n' "$1" "${word}"
+      return
+    fi
+    shift 2
+  done
+  printf 'running\n'
+}
+
+# restart_clients_fresh_word [HOST SINCE]...: fresh, or the first host that is not, and its state.
+# Each has a moment of its own: its old process wrote until then.
+restart_clients_fresh_word() {
+  local word
+  while (($# > 0)); do
+    word=$(host_word "$1" "$2")
+    if [[ "${word}" != 'fresh' ]]; then
+      printf '%s %s\n' "$1" "${word}"
+      return
+    fi
+    shift 2
+  done
+  printf 'fresh\n'
+}
