@@ -4,7 +4,7 @@
 # restart_clients [HOST SERVICE]...
 restart_clients() {
   local list last text line host word size=20
-  local -a hosts=() seen=() due=()
+  local -a hosts=() lines=() due=()
   local -A service=() away=()
   local diagnose='docker service ls'
   if [[ -f "${STATE}/closed" ]]; then
@@ -23,8 +23,8 @@ restart_clients() {
       "etcd: ${list//$'\n'/; }; API: ${text}" 'wait a minute, then run the script again'
   fi
   if [[ "${text}" != 'fresh' ]]; then
-    mapfile -t seen <<<"${text//, /$'\n'}"
-    for line in "${seen[@]}"; do
+    mapfile -t lines <<<"${text//, /$'\n'}"
+    for line in "${lines[@]}"; do
       away["${line% *}"]="${line##* }"
     done
   fi

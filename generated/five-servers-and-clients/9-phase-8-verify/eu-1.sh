@@ -13,7 +13,7 @@
 #   changes   8.1 Restart 2 client hosts unless they have been; 8.1 Restart eu-2 unless it has been;
 #             8.1 Restart eu-3 unless it has been; 8.1 Restart eu-4 unless it has been; 8.1 Restart
 #             eu-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:2081c26a5c4d9d536983868d6090d5301c568b2bcf4deca6dd4619f19e6451a1
+#   inputs    sha256:8f794a83fbbd5882bc86151c2bdfdbab7887ebea2d9388d4c3f538c25e541c0c
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -144,7 +144,7 @@ main() {
 # restart_clients [HOST SERVICE]...
 restart_clients() {
   local list last text line host word size=20
-  local -a hosts=() seen=() due=()
+  local -a hosts=() lines=() due=()
   local -A service=() away=()
   local diagnose='docker service ls'
   if [[ -f "${STATE}/closed" ]]; then
@@ -163,8 +163,8 @@ restart_clients() {
       "etcd: ${list//$'\n'/; }; API: ${text}" 'wait a minute, then run the script again'
   fi
   if [[ "${text}" != 'fresh' ]]; then
-    mapfile -t seen <<<"${text//, /$'\n'}"
-    for line in "${seen[@]}"; do
+    mapfile -t lines <<<"${text//, /$'\n'}"
+    for line in "${lines[@]}"; do
       away["${line% *}"]="${line##* }"
     done
   fi
