@@ -176,7 +176,7 @@ export interface StepParams {
   'rewrite-membership': Record<string, never>;
   'token-window': { readonly seconds: number };
   // phase 4
-  'start-service': { readonly service: string; readonly target: HostId };
+  'start-service': Placed;
   'wait-api': Record<string, never>;
   'check-endpoint': Record<string, never>;
   'prove-alone': Record<string, never>;

@@ -51,7 +51,7 @@ const params: { readonly [K in StepKind]: z.ZodObject } = {
   'fix-ownership': z.strictObject({ owner: word }),
   'rewrite-membership': none,
   'token-window': z.strictObject({ seconds }),
-  'start-service': z.strictObject({ service: word, target: id }),
+  'start-service': placed,
   'wait-api': none,
   'check-endpoint': none,
   'prove-alone': none,

@@ -83,6 +83,9 @@ async function benchLab(): Promise<number> {
 /** Lanes of this run; a signal cleans all of them up. */
 const open: State[] = [];
 
+/** That cleaning up, which ends this process, once there was a signal. */
+let interrupted: Promise<never> | undefined;
+
 /** Requirements, tools and compiler; what a killed run left is gone. Returns the tools' folder. */
 async function openLab(): Promise<string> {
   await meetRequirements();
@@ -91,12 +94,9 @@ async function openLab(): Promise<string> {
   await sweep();
   // An interrupted lab is as clean as a finished one.
   // npm passes a signal on that has reached this process already: once is enough.
-  let ending = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (ending) return;
-      ending = true;
-      void Promise.allSettled(open.map(cleanUp)).finally(() => process.exit(130));
+      interrupted ??= Promise.allSettled(open.map(cleanUp)).then(() => process.exit(130));
     });
   }
   return tools;
@@ -198,10 +198,10 @@ async function buildCompiler(): Promise<void> {
   await $({ cwd: project, quiet: true })`npm run --silent build`;
 }
 
-// Machines that were kept, and what still runs in them, do not hold this process.
-try {
-  process.exit(await main());
-} catch (error) {
+const status = await main().catch((error: unknown) => {
   console.error(`lab: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(2);
-}
+  return 2;
+});
+await interrupted;
+// Machines that were kept, and what still runs in them, do not hold this process.
+process.exit(status);
