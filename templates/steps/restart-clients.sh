@@ -5,7 +5,7 @@
 restart_clients() {
   local list last text line host word size=20
   local -a hosts=() lines=() due=()
-  local -A service=() away=()
+  local -A services=() away=()
   local diagnose='docker service ls'
   if [[ -f "${STATE}/closed" ]]; then
     already 'this recovery is closed'
@@ -13,32 +13,34 @@ restart_clients() {
   fi
   while (($# > 0)); do
     hosts+=("$1")
-    service["$1"]="$2"
+    services["$1"]="$2"
     shift 2
   done
   list=$(membership "${RECOVERY_ENDPOINT}")
+  [[ "${list}" != 'unanswered' ]] || stop "${BUSY}" "etcd at ${RECOVERY_ENDPOINT} does not answer" \
+    '' '' 'wait a minute, then run the script again'
   text=$(hosts_word '' "${hosts[@]}")
-  if [[ "${list}" == 'unanswered' || ! "${text}" =~ ^fresh$|\  ]]; then
-    stop "${BUSY}" "etcd or the API of ${RECOVERY_HOST} does not answer" '' \
-      "etcd: ${list//$'\n'/; }; API: ${text}" 'wait a minute, then run the script again'
-  fi
-  if [[ "${text}" != 'fresh' ]]; then
-    mapfile -t lines <<<"${text//, /$'\n'}"
-    for line in "${lines[@]}"; do
-      away["${line% *}"]="${line##* }"
-    done
-  fi
+  mapfile -t lines <<<"${text//, /$'\n'}"
+  for line in "${lines[@]}"; do
+    read -r host word <<<"${line}"
+    if [[ -n "${word}" ]]; then
+      away["${host}"]="${word}"
+    elif [[ "${line}" != 'fresh' ]]; then
+      stop "${BUSY}" "the API of ${RECOVERY_HOST} does not answer" 200 "${line}" \
+        'wait a minute, then run the script again'
+    fi
+  done
   last=$(last_start)
   for host in "${hosts[@]}"; do
     if [[ -n "${away["${host}"]:-}" ]]; then
       word="it is not back (${away["${host}"]}); phase 7 comes first"
     else
-      word=$(restart_clients_word "${host}" "${service["${host}"]}" "${list}" "${last}")
+      word=$(restart_clients_word "${host}" "${services["${host}"]}" "${list}" "${last}")
     fi
     case "${word}" in
-      restart) due+=("${host}" "${service["${host}"]}") ;;
+      restart) due+=("${host}" "${services["${host}"]}") ;;
       unanswered)
-        stop "${BUSY}" "Docker does not tell the scale of ${service["${host}"]}" '' '' \
+        stop "${BUSY}" "Docker does not tell the scale of ${services["${host}"]}" '' '' \
           'see: docker node ls; run the script again'
         ;;
       *) say "${host} is left alone: ${word}" ;;
@@ -80,14 +82,13 @@ restart_clients_word() {
 # restart_clients_batch MEMBERS [HOST SERVICE]...: restarts them, waits for all of them, and notes
 # with which members each was started.
 restart_clients_batch() {
-  local list="$1" host service text since
+  local list="$1" host before since
   local -a hosts=() tasks=() starts=()
   shift
   while (($# > 0)); do
     hosts+=("$1")
-    text=$(newest_task "$2")
-    read -r _ _ _ text _ <<<"${text}"
-    tasks+=("$2" "${text}")
+    before=$(replaced_task "$2")
+    tasks+=("$2" "${before}")
     mutate docker_patiently service update --force --detach "$2"
     shift 2
   done
@@ -97,11 +98,7 @@ restart_clients_batch() {
     return
   fi
   for host in "${!hosts[@]}"; do
-    text=$(newest_task "${tasks[2 * host]}")
-    read -r _ _ _ _ since <<<"${text}"
-    if ((since == 0)); then
-      printf -v since '%(%s)T' -1
-    fi
+    since=$(running_since "${tasks[2 * host]}")
     starts+=("${hosts[host]}" "${since}")
   done
   wait_until "${DEADLINE_FRESH}" fresh 'each shows a status written after its restart' \

@@ -24,8 +24,7 @@ restart_host() {
   mapfile -t others <<<"${word}"
   wait_until "${DEADLINE_FRESH}" fresh 'every voter is healthy before the next restart' \
     hosts_word '' "${others[@]}"
-  word=$(newest_task "${service}")
-  read -r _ _ _ before _ <<<"${word}"
+  before=$(replaced_task "${service}")
   if [[ "${labelled}" == 1 ]]; then
     # Phase 6 added the variable for one start; the service ends as it was.
     mutate docker_patiently service update --force --detach --env-rm PGEDGE_ETCD_MODE \
@@ -36,11 +35,7 @@ restart_host() {
   wait_until "${DEADLINE_API}" running "a new task of ${service} runs" \
     task_word "${service}" '' "${before}"
   # A Control Plane writes its status as it starts, and then every 15 s.
-  word=$(newest_task "${service}")
-  read -r _ _ _ _ since <<<"${word}"
-  if ((since == 0)); then
-    since=$(date +%s)
-  fi
+  since=$(running_since "${service}")
   wait_until "${DEADLINE_FRESH}" fresh "${target} shows a status written after its restart" \
     hosts_word "${since}" "${target}"
   # The leader's restart can end another host's process; Swarm starts it again within 10 s.

@@ -719,6 +719,15 @@ saved_snapshot_here() {
   assert_refuses 75 'eu-worker-2 unreachable'
 }
 
+@test "no client is restarted while Docker does not tell which task that would replace: 75" {
+  world_for five-servers-and-clients 9-phase-8-verify/eu-1.sh
+  fault 'docker service ps *pgedge_eu-worker-1' fail 'Error response from daemon: deadline exceeded'
+  : >"${WORLD}/journal"
+  run_script five-servers-and-clients/9-phase-8-verify/eu-1.sh --apply
+  assert_refuses 75 'Docker does not tell which task of pgedge_eu-worker-1 runs'
+  assert_not_ran 'service update'
+}
+
 # restart_clients_alone ANSWER: the step as the script has it, given 45 clients of which the API says
 # ANSWER; each batch tells its size.
 restart_clients_alone() (

@@ -10,7 +10,7 @@
 #   guide     7.1c 7.1e
 #   after     4-phase-4-start/eu-1.sh, 5-phase-6-reattach/02-eu-3.sh
 #   changes   7.1c Start client host eu-worker-2 and see that it connects
-#   inputs    sha256:aef0a74f96eb690188c16168d3935387f13bbf7e8164eb519fb9b56724a93587
+#   inputs    sha256:fb4faa6d2eb7933e5a51c4bbf0fbf4be15bc04d628486862ae26b574c95cd3e8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -310,20 +310,42 @@ started_at() {
   printf '%s\n' "${created}"
 }
 
+# replaced_task SERVICE: the id of its newest task, which a restart replaces; - where it has none.
+# Without an answer nothing may be restarted: the old task would be taken for the new one.
+replaced_task() {
+  local text state id
+  text=$(newest_task "$1")
+  read -r state _ _ id _ <<<"${text}"
+  [[ "${state}" != 'unknown' ]] || stop "${BUSY}" "Docker does not tell which task of $1 runs" '' \
+    '' 'see: docker node ls; run the script again'
+  printf '%s\n' "${id}"
+}
+
+# running_since SERVICE: when its newest task came into its state, in epoch seconds; now, where
+# Docker does not tell.
+running_since() {
+  local text since
+  text=$(newest_task "$1")
+  read -r _ _ _ _ since <<<"${text}"
+  if ((since == 0)); then
+    printf -v since '%(%s)T' -1
+  fi
+  printf '%s\n' "${since}"
+}
+
 # last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
-# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
-# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+# seconds: only phase 6 changes members, and it begins with a start. Later than any, where Docker
+# does not tell, or tells of no service with a host's id in its environment.
 last_start() {
-  local except="${1:-}" server service text created last=0 now status=0
+  local except="${1:-}" server service text created last=0 never=$((1 << 62)) status=0
   local -a ids=()
-  printf -v now '%(%s)T' -1
   text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
   mapfile -t ids <<<"${text}"
   if ((status == 0)); then
     text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf '%s\n' "${now}"
+    printf '%s\n' "${never}"
     return
   fi
   for server in "${SERVERS[@]}"; do
@@ -333,7 +355,7 @@ last_start() {
     service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
       | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
       | .[0] // empty' <<<"${text}")
-    created="${now}"
+    created="${never}"
     if [[ -n "${service}" ]]; then
       created=$(started_at "${service}")
     fi

@@ -13,7 +13,7 @@
 #   changes   8.1 Restart 2 client hosts unless they have been; 8.1 Restart eu-2 unless it has been;
 #             8.1 Restart eu-3 unless it has been; 8.1 Restart eu-4 unless it has been; 8.1 Restart
 #             eu-1 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:8f794a83fbbd5882bc86151c2bdfdbab7887ebea2d9388d4c3f538c25e541c0c
+#   inputs    sha256:e0eb9b354f674861a60cb9ce74c579ba4f6c2c4d8c0294f0379c05f32d5aa3f8
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -145,7 +145,7 @@ main() {
 restart_clients() {
   local list last text line host word size=20
   local -a hosts=() lines=() due=()
-  local -A service=() away=()
+  local -A services=() away=()
   local diagnose='docker service ls'
   if [[ -f "${STATE}/closed" ]]; then
     already 'this recovery is closed'
@@ -153,32 +153,34 @@ restart_clients() {
   fi
   while (($# > 0)); do
     hosts+=("$1")
-    service["$1"]="$2"
+    services["$1"]="$2"
     shift 2
   done
   list=$(membership "${RECOVERY_ENDPOINT}")
+  [[ "${list}" != 'unanswered' ]] || stop "${BUSY}" "etcd at ${RECOVERY_ENDPOINT} does not answer" \
+    '' '' 'wait a minute, then run the script again'
   text=$(hosts_word '' "${hosts[@]}")
-  if [[ "${list}" == 'unanswered' || ! "${text}" =~ ^fresh$|\  ]]; then
-    stop "${BUSY}" "etcd or the API of ${RECOVERY_HOST} does not answer" '' \
-      "etcd: ${list//$'\n'/; }; API: ${text}" 'wait a minute, then run the script again'
-  fi
-  if [[ "${text}" != 'fresh' ]]; then
-    mapfile -t lines <<<"${text//, /$'\n'}"
-    for line in "${lines[@]}"; do
-      away["${line% *}"]="${line##* }"
-    done
-  fi
+  mapfile -t lines <<<"${text//, /$'\n'}"
+  for line in "${lines[@]}"; do
+    read -r host word <<<"${line}"
+    if [[ -n "${word}" ]]; then
+      away["${host}"]="${word}"
+    elif [[ "${line}" != 'fresh' ]]; then
+      stop "${BUSY}" "the API of ${RECOVERY_HOST} does not answer" 200 "${line}" \
+        'wait a minute, then run the script again'
+    fi
+  done
   last=$(last_start)
   for host in "${hosts[@]}"; do
     if [[ -n "${away["${host}"]:-}" ]]; then
       word="it is not back (${away["${host}"]}); phase 7 comes first"
     else
-      word=$(restart_clients_word "${host}" "${service["${host}"]}" "${list}" "${last}")
+      word=$(restart_clients_word "${host}" "${services["${host}"]}" "${list}" "${last}")
     fi
     case "${word}" in
-      restart) due+=("${host}" "${service["${host}"]}") ;;
+      restart) due+=("${host}" "${services["${host}"]}") ;;
       unanswered)
-        stop "${BUSY}" "Docker does not tell the scale of ${service["${host}"]}" '' '' \
+        stop "${BUSY}" "Docker does not tell the scale of ${services["${host}"]}" '' '' \
           'see: docker node ls; run the script again'
         ;;
       *) say "${host} is left alone: ${word}" ;;
@@ -220,14 +222,13 @@ restart_clients_word() {
 # restart_clients_batch MEMBERS [HOST SERVICE]...: restarts them, waits for all of them, and notes
 # with which members each was started.
 restart_clients_batch() {
-  local list="$1" host service text since
+  local list="$1" host before since
   local -a hosts=() tasks=() starts=()
   shift
   while (($# > 0)); do
     hosts+=("$1")
-    text=$(newest_task "$2")
-    read -r _ _ _ text _ <<<"${text}"
-    tasks+=("$2" "${text}")
+    before=$(replaced_task "$2")
+    tasks+=("$2" "${before}")
     mutate docker_patiently service update --force --detach "$2"
     shift 2
   done
@@ -237,11 +238,7 @@ restart_clients_batch() {
     return
   fi
   for host in "${!hosts[@]}"; do
-    text=$(newest_task "${tasks[2 * host]}")
-    read -r _ _ _ _ since <<<"${text}"
-    if ((since == 0)); then
-      printf -v since '%(%s)T' -1
-    fi
+    since=$(running_since "${tasks[2 * host]}")
     starts+=("${hosts[host]}" "${since}")
   done
   wait_until "${DEADLINE_FRESH}" fresh 'each shows a status written after its restart' \
@@ -307,8 +304,7 @@ restart_host() {
   mapfile -t others <<<"${word}"
   wait_until "${DEADLINE_FRESH}" fresh 'every voter is healthy before the next restart' \
     hosts_word '' "${others[@]}"
-  word=$(newest_task "${service}")
-  read -r _ _ _ before _ <<<"${word}"
+  before=$(replaced_task "${service}")
   if [[ "${labelled}" == 1 ]]; then
     # Phase 6 added the variable for one start; the service ends as it was.
     mutate docker_patiently service update --force --detach --env-rm PGEDGE_ETCD_MODE \
@@ -319,11 +315,7 @@ restart_host() {
   wait_until "${DEADLINE_API}" running "a new task of ${service} runs" \
     task_word "${service}" '' "${before}"
   # A Control Plane writes its status as it starts, and then every 15 s.
-  word=$(newest_task "${service}")
-  read -r _ _ _ _ since <<<"${word}"
-  if ((since == 0)); then
-    since=$(date +%s)
-  fi
+  since=$(running_since "${service}")
   wait_until "${DEADLINE_FRESH}" fresh "${target} shows a status written after its restart" \
     hosts_word "${since}" "${target}"
   # The leader's restart can end another host's process; Swarm starts it again within 10 s.
@@ -737,20 +729,42 @@ started_at() {
   printf '%s\n' "${created}"
 }
 
+# replaced_task SERVICE: the id of its newest task, which a restart replaces; - where it has none.
+# Without an answer nothing may be restarted: the old task would be taken for the new one.
+replaced_task() {
+  local text state id
+  text=$(newest_task "$1")
+  read -r state _ _ id _ <<<"${text}"
+  [[ "${state}" != 'unknown' ]] || stop "${BUSY}" "Docker does not tell which task of $1 runs" '' \
+    '' 'see: docker node ls; run the script again'
+  printf '%s\n' "${id}"
+}
+
+# running_since SERVICE: when its newest task came into its state, in epoch seconds; now, where
+# Docker does not tell.
+running_since() {
+  local text since
+  text=$(newest_task "$1")
+  read -r _ _ _ _ since <<<"${text}"
+  if ((since == 0)); then
+    printf -v since '%(%s)T' -1
+  fi
+  printf '%s\n' "${since}"
+}
+
 # last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
-# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
-# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+# seconds: only phase 6 changes members, and it begins with a start. Later than any, where Docker
+# does not tell, or tells of no service with a host's id in its environment.
 last_start() {
-  local except="${1:-}" server service text created last=0 now status=0
+  local except="${1:-}" server service text created last=0 never=$((1 << 62)) status=0
   local -a ids=()
-  printf -v now '%(%s)T' -1
   text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
   mapfile -t ids <<<"${text}"
   if ((status == 0)); then
     text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf '%s\n' "${now}"
+    printf '%s\n' "${never}"
     return
   fi
   for server in "${SERVERS[@]}"; do
@@ -760,7 +774,7 @@ last_start() {
     service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
       | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
       | .[0] // empty' <<<"${text}")
-    created="${now}"
+    created="${never}"
     if [[ -n "${service}" ]]; then
       created=$(started_at "${service}")
     fi

@@ -9,7 +9,7 @@
 #   guide     4.1 4.2 4.3 4.4
 #   after     2-phase-2-restore/host-1.sh, 3-phase-3-rewrite/host-1.sh
 #   changes   4.1 Start the service of host-1
-#   inputs    sha256:62a56cfd7f183e6334d5f5cd71c269e96a64b86403fc7a4384e9ca725df23f67
+#   inputs    sha256:db2cbff2c694f440e4b7ebb1ebf963666a634ff686025125ab8f552792e87b83
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -386,20 +386,42 @@ started_at() {
   printf '%s\n' "${created}"
 }
 
+# replaced_task SERVICE: the id of its newest task, which a restart replaces; - where it has none.
+# Without an answer nothing may be restarted: the old task would be taken for the new one.
+replaced_task() {
+  local text state id
+  text=$(newest_task "$1")
+  read -r state _ _ id _ <<<"${text}"
+  [[ "${state}" != 'unknown' ]] || stop "${BUSY}" "Docker does not tell which task of $1 runs" '' \
+    '' 'see: docker node ls; run the script again'
+  printf '%s\n' "${id}"
+}
+
+# running_since SERVICE: when its newest task came into its state, in epoch seconds; now, where
+# Docker does not tell.
+running_since() {
+  local text since
+  text=$(newest_task "$1")
+  read -r _ _ _ _ since <<<"${text}"
+  if ((since == 0)); then
+    printf -v since '%(%s)T' -1
+  fi
+  printf '%s\n' "${since}"
+}
+
 # last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
-# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
-# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+# seconds: only phase 6 changes members, and it begins with a start. Later than any, where Docker
+# does not tell, or tells of no service with a host's id in its environment.
 last_start() {
-  local except="${1:-}" server service text created last=0 now status=0
+  local except="${1:-}" server service text created last=0 never=$((1 << 62)) status=0
   local -a ids=()
-  printf -v now '%(%s)T' -1
   text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
   mapfile -t ids <<<"${text}"
   if ((status == 0)); then
     text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf '%s\n' "${now}"
+    printf '%s\n' "${never}"
     return
   fi
   for server in "${SERVERS[@]}"; do
@@ -409,7 +431,7 @@ last_start() {
     service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
       | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
       | .[0] // empty' <<<"${text}")
-    created="${now}"
+    created="${never}"
     if [[ -n "${service}" ]]; then
       created=$(started_at "${service}")
     fi

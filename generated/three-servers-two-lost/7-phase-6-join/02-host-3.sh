@@ -13,7 +13,7 @@
 #             aside; 6.2c See that no stale member entry is in the way; 6.2c Start the service of
 #             host-3
 #   destroys  6.2e Join host-3 to the cluster
-#   inputs    sha256:c036c96b336e74148624c6f073c72617e612e507c7e76c31e167144d18da91be
+#   inputs    sha256:eeb5fe9e02a4ecddf2bc26b9e48a72b780a579521baa51ea8caa9ff424366be2
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -1359,20 +1359,42 @@ started_at() {
   printf '%s\n' "${created}"
 }
 
+# replaced_task SERVICE: the id of its newest task, which a restart replaces; - where it has none.
+# Without an answer nothing may be restarted: the old task would be taken for the new one.
+replaced_task() {
+  local text state id
+  text=$(newest_task "$1")
+  read -r state _ _ id _ <<<"${text}"
+  [[ "${state}" != 'unknown' ]] || stop "${BUSY}" "Docker does not tell which task of $1 runs" '' \
+    '' 'see: docker node ls; run the script again'
+  printf '%s\n' "${id}"
+}
+
+# running_since SERVICE: when its newest task came into its state, in epoch seconds; now, where
+# Docker does not tell.
+running_since() {
+  local text since
+  text=$(newest_task "$1")
+  read -r _ _ _ _ since <<<"${text}"
+  if ((since == 0)); then
+    printf -v since '%(%s)T' -1
+  fi
+  printf '%s\n' "${since}"
+}
+
 # last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
-# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
-# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+# seconds: only phase 6 changes members, and it begins with a start. Later than any, where Docker
+# does not tell, or tells of no service with a host's id in its environment.
 last_start() {
-  local except="${1:-}" server service text created last=0 now status=0
+  local except="${1:-}" server service text created last=0 never=$((1 << 62)) status=0
   local -a ids=()
-  printf -v now '%(%s)T' -1
   text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
   mapfile -t ids <<<"${text}"
   if ((status == 0)); then
     text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf '%s\n' "${now}"
+    printf '%s\n' "${never}"
     return
   fi
   for server in "${SERVERS[@]}"; do
@@ -1382,7 +1404,7 @@ last_start() {
     service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
       | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
       | .[0] // empty' <<<"${text}")
-    created="${now}"
+    created="${never}"
     if [[ -n "${service}" ]]; then
       created=$(started_at "${service}")
     fi

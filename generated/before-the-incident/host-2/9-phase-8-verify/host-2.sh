@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-2.sh, 5-phase-6-reattach/01-host-1.sh
 #   changes   8.1 Restart host-1 unless it has been; 8.1 Restart host-3 unless it has been; 8.1
 #             Restart host-2 unless it has been; 8.4 Close the recovery
-#   inputs    sha256:6ccaa0c5a556014cb7dc99d3b95eb83801cdcf174be5bc9c68e38c9a52627c58
+#   inputs    sha256:e99da73cd1614d8052c49431d0d24ed4486c1e1df3655bf65487c73625942253
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -140,8 +140,7 @@ restart_host() {
   mapfile -t others <<<"${word}"
   wait_until "${DEADLINE_FRESH}" fresh 'every voter is healthy before the next restart' \
     hosts_word '' "${others[@]}"
-  word=$(newest_task "${service}")
-  read -r _ _ _ before _ <<<"${word}"
+  before=$(replaced_task "${service}")
   if [[ "${labelled}" == 1 ]]; then
     # Phase 6 added the variable for one start; the service ends as it was.
     mutate docker_patiently service update --force --detach --env-rm PGEDGE_ETCD_MODE \
@@ -152,11 +151,7 @@ restart_host() {
   wait_until "${DEADLINE_API}" running "a new task of ${service} runs" \
     task_word "${service}" '' "${before}"
   # A Control Plane writes its status as it starts, and then every 15 s.
-  word=$(newest_task "${service}")
-  read -r _ _ _ _ since <<<"${word}"
-  if ((since == 0)); then
-    since=$(date +%s)
-  fi
+  since=$(running_since "${service}")
   wait_until "${DEADLINE_FRESH}" fresh "${target} shows a status written after its restart" \
     hosts_word "${since}" "${target}"
   # The leader's restart can end another host's process; Swarm starts it again within 10 s.
@@ -570,20 +565,42 @@ started_at() {
   printf '%s\n' "${created}"
 }
 
+# replaced_task SERVICE: the id of its newest task, which a restart replaces; - where it has none.
+# Without an answer nothing may be restarted: the old task would be taken for the new one.
+replaced_task() {
+  local text state id
+  text=$(newest_task "$1")
+  read -r state _ _ id _ <<<"${text}"
+  [[ "${state}" != 'unknown' ]] || stop "${BUSY}" "Docker does not tell which task of $1 runs" '' \
+    '' 'see: docker node ls; run the script again'
+  printf '%s\n' "${id}"
+}
+
+# running_since SERVICE: when its newest task came into its state, in epoch seconds; now, where
+# Docker does not tell.
+running_since() {
+  local text since
+  text=$(newest_task "$1")
+  read -r _ _ _ _ since <<<"${text}"
+  if ((since == 0)); then
+    printf -v since '%(%s)T' -1
+  fi
+  printf '%s\n' "${since}"
+}
+
 # last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
-# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
-# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+# seconds: only phase 6 changes members, and it begins with a start. Later than any, where Docker
+# does not tell, or tells of no service with a host's id in its environment.
 last_start() {
-  local except="${1:-}" server service text created last=0 now status=0
+  local except="${1:-}" server service text created last=0 never=$((1 << 62)) status=0
   local -a ids=()
-  printf -v now '%(%s)T' -1
   text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
   mapfile -t ids <<<"${text}"
   if ((status == 0)); then
     text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf '%s\n' "${now}"
+    printf '%s\n' "${never}"
     return
   fi
   for server in "${SERVERS[@]}"; do
@@ -593,7 +610,7 @@ last_start() {
     service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
       | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
       | .[0] // empty' <<<"${text}")
-    created="${now}"
+    created="${never}"
     if [[ -n "${service}" ]]; then
       created=$(started_at "${service}")
     fi

@@ -10,7 +10,7 @@
 #   after     4-phase-4-start/host-3.sh
 #   changes   5.2 Save the specification of every database
 #   destroys  5.2 Take host-2 out of its databases; 5.2 Remove the record of host-2
-#   inputs    sha256:241201d9125c8f760df9e9c65104e1de09b105a7582dae8cc23d2580ef94a966
+#   inputs    sha256:7e3c1d125aa9b1a91a0af48c800d41669527c3e66cd9575f3594d1ba3e6d2563
 
 # shellcheck enable=add-default-case
 # shellcheck enable=avoid-nullary-conditions
@@ -640,20 +640,42 @@ started_at() {
   printf '%s\n' "${created}"
 }
 
+# replaced_task SERVICE: the id of its newest task, which a restart replaces; - where it has none.
+# Without an answer nothing may be restarted: the old task would be taken for the new one.
+replaced_task() {
+  local text state id
+  text=$(newest_task "$1")
+  read -r state _ _ id _ <<<"${text}"
+  [[ "${state}" != 'unknown' ]] || stop "${BUSY}" "Docker does not tell which task of $1 runs" '' \
+    '' 'see: docker node ls; run the script again'
+  printf '%s\n' "${id}"
+}
+
+# running_since SERVICE: when its newest task came into its state, in epoch seconds; now, where
+# Docker does not tell.
+running_since() {
+  local text since
+  text=$(newest_task "$1")
+  read -r _ _ _ _ since <<<"${text}"
+  if ((since == 0)); then
+    printf -v since '%(%s)T' -1
+  fi
+  printf '%s\n' "${since}"
+}
+
 # last_start [EXCEPT]: when the last of the server hosts, EXCEPT left out, was started, in epoch
-# seconds: only phase 6 changes members, and it begins with a start. Now, where Docker does not
-# tell, or tells of no service with a host's id in its environment: no task counts as younger.
+# seconds: only phase 6 changes members, and it begins with a start. Later than any, where Docker
+# does not tell, or tells of no service with a host's id in its environment.
 last_start() {
-  local except="${1:-}" server service text created last=0 now status=0
+  local except="${1:-}" server service text created last=0 never=$((1 << 62)) status=0
   local -a ids=()
-  printf -v now '%(%s)T' -1
   text=$(timeout 20 docker service ls --quiet 2>/dev/null) || status=$?
   mapfile -t ids <<<"${text}"
   if ((status == 0)); then
     text=$(timeout 20 docker service inspect "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
-    printf '%s\n' "${now}"
+    printf '%s\n' "${never}"
     return
   fi
   for server in "${SERVERS[@]}"; do
@@ -663,7 +685,7 @@ last_start() {
     service=$(jq -r --arg env "PGEDGE_HOST_ID=${server}" '[.[]
       | select(.Spec.TaskTemplate.ContainerSpec.Env // [] | index($env)) | .Spec.Name]
       | .[0] // empty' <<<"${text}")
-    created="${now}"
+    created="${never}"
     if [[ -n "${service}" ]]; then
       created=$(started_at "${service}")
     fi
