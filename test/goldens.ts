@@ -1,12 +1,24 @@
-// Example inventories -> their committed bundles in generated/. With --check: says what is stale.
+// Example inventories -> what is committed of their bundles in generated/. With --check: says what is
+// stale. With --bundles DIR: writes the complete bundles there, for tests.
 //
 // Unlike `plan compile` it may overwrite: git keeps what was there, and the difference is the review.
 
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from '../compiler/bundle/bundle.ts';
 import { compare } from '../compiler/bundle/write.ts';
+import { manual } from '../compiler/cli/manual.ts';
+import { program } from '../compiler/cli/program.ts';
+import { surfaceOf } from '../compiler/cli/surface.ts';
 import { planAll } from '../compiler/compile.ts';
 import { type Diagnostic, formatDiagnostics } from '../compiler/diagnostic.ts';
 import type { EmittedFile } from '../compiler/emit/script.ts';
@@ -25,6 +37,37 @@ export function examples(): readonly string[] {
     .sort();
 }
 
+/** The example whose bundle is committed completely. */
+const complete = 'three-servers-two-lost';
+
+/**
+ * What is committed of an example: of one everything; of the others what a person reads, which is of
+ * a script its page, and the runbook in one form. So a change of one function shows in the scripts of
+ * one bundle, not of all.
+ */
+export async function committedOf(example: string): Promise<readonly EmittedFile[]> {
+  const files = await bundleOf(example);
+  if (example === complete) return files;
+  return files
+    .filter(
+      ({ path }) =>
+        !/(?:^|\/)(?:SHA256SUMS|review\.sh|recover\.sh|triage\.sh|RUNBOOK\.html)$/u.test(path),
+    )
+    .map((file) => (isScript(file.path) ? pageOf(file) : file));
+}
+
+function isScript(path: string): boolean {
+  return path.endsWith('.sh');
+}
+
+/** A script's header without digests, its guards and its commands. */
+function pageOf({ path, text }: EmittedFile): EmittedFile {
+  const page = text
+    .slice(0, text.indexOf('\n# --- values'))
+    .replace(/^# {3}(?:page|functions|engine) +sha256:.*\n/gmu, '');
+  return { path: path.replace(/\.sh$/u, '.page'), mode: 0o644, text: page };
+}
+
 /** The files an example's inventory gives now. Throws where the inventory is refused. */
 export async function bundleOf(example: string): Promise<readonly EmittedFile[]> {
   const text = readFileSync(join(generated, example, 'inventory.json'), 'utf8');
@@ -35,13 +78,11 @@ export async function bundleOf(example: string): Promise<readonly EmittedFile[]>
 
 /** What is stale, missing or left over in an example's folder. */
 export async function stale(example: string): Promise<readonly Diagnostic[]> {
-  return compare(join(generated, example), await bundleOf(example));
+  return compare(join(generated, example), await committedOf(example));
 }
 
-async function accept(example: string): Promise<void> {
-  const files = await bundleOf(example);
-  const folder = join(generated, example);
-  rmSync(folder, { recursive: true });
+function replace(folder: string, files: readonly EmittedFile[]): void {
+  rmSync(folder, { recursive: true, force: true });
   for (const file of files) {
     const path = join(folder, file.path);
     mkdirSync(dirname(path), { recursive: true });
@@ -50,24 +91,45 @@ async function accept(example: string): Promise<void> {
   }
 }
 
-const schemaFile = join(generated, 'inventory.schema.json');
+/** Writes the complete bundle of every example to a directory, each below its name. */
+export async function writeBundles(directory: string): Promise<void> {
+  for (const example of examples()) replace(join(directory, example), await bundleOf(example));
+}
 
-function schemaText(): string {
-  return `${JSON.stringify(inventorySchema(), null, 2)}\n`;
+/** What else is generated and committed: the text of each file, by its name. */
+const documents: Readonly<Record<string, () => string>> = {
+  'inventory.schema.json': () => `${JSON.stringify(inventorySchema(), null, 2)}\n`,
+  // Committed so that a package can be made without the dependencies.
+  'plan.1': () => manual(surfaceOf(program())),
+};
+
+/** The documents that are missing or not what is generated now. */
+function staleDocuments(): readonly string[] {
+  return Object.entries(documents).flatMap(([name, text]) => {
+    const path = join(generated, name);
+    return existsSync(path) && readFileSync(path, 'utf8') === text() ? [] : [path];
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv.includes('--check')) {
+  const [option, directory] = process.argv.slice(2);
+  if (option === '--bundles' && directory !== undefined) {
+    await writeBundles(directory);
+  } else if (option === '--check') {
     const found = (await Promise.all(examples().map(stale))).flat();
-    const schema = readFileSync(schemaFile, 'utf8') === schemaText();
+    const documents = staleDocuments();
     process.stdout.write(formatDiagnostics(found, { colour: false }));
-    if (!schema) process.stdout.write(`${schemaFile} is stale\n`);
-    if (found.length > 0 || !schema) {
+    for (const path of documents) process.stdout.write(`${path} is stale\n`);
+    if (found.length + documents.length > 0) {
       process.stdout.write('run: npm run accept, and review the difference\n');
       process.exitCode = 1;
     }
   } else {
-    for (const example of examples()) await accept(example);
-    writeFileSync(schemaFile, schemaText());
+    for (const example of examples()) {
+      replace(join(generated, example), await committedOf(example));
+    }
+    for (const [name, text] of Object.entries(documents)) {
+      writeFileSync(join(generated, name), text());
+    }
   }
 }

@@ -6,13 +6,13 @@ import { describe, expect, test } from 'vitest';
 import { bundle, planText } from '../compiler/bundle/bundle.ts';
 import { planAll } from '../compiler/compile.ts';
 import { loadTemplates, sh } from '../compiler/emit/templates.ts';
+import type { HostState } from '../compiler/hosts.ts';
 import { parse } from '../compiler/inventory/parse.ts';
-import type { HostState } from '../compiler/inventory/schema.ts';
 import { brokenOrder } from '../compiler/plan/build.ts';
 import type { Plan, Step, Turn } from '../compiler/plan/ir.ts';
-import { executionOrder, factKey, firstBrokenNeed } from '../compiler/plan/order.ts';
+import { executionOrder, factKey, firstBrokenNeed, placeOf } from '../compiler/plan/order.ts';
 import { readPlan } from '../compiler/plan/read.ts';
-import { keeps } from '../compiler/plan/steps.ts';
+import { steps } from '../compiler/steps/all.ts';
 import { inventoryText, type World } from './compiler/world.ts';
 
 const templates = loadTemplates();
@@ -95,8 +95,22 @@ test('compile gives what emit gives from the plan alone', () => {
 });
 
 describe('order', () => {
-  test('no plan breaks a need: all scripts, and the expected way by itself', () => {
+  test('no plan breaks a need: all scripts, and the expected way alone', () => {
     everyPlan((plan) => expect(brokenOrder(plan)).toBeNull(), 200);
+  });
+
+  test('quorum and target are two numbers, and the arithmetic of each is right', () => {
+    everyPlan((plan) => {
+      for (const step of executionOrder(plan).flatMap((turn) => [...turn.steps])) {
+        if (step.kind !== 'state-threshold') continue;
+        const { servers, quorum, target } = step.params;
+        const left = plan.cluster.hosts.filter(
+          ({ mode, state }) => mode === 'server' && state !== 'gone',
+        );
+        expect(quorum).toBe(Math.floor(servers / 2) + 1);
+        expect(target).toBe(Math.min(quorum, left.length));
+      }
+    }, 50);
   });
 
   test('steps exchanged across a need are found', () => {
@@ -122,7 +136,7 @@ describe('order', () => {
     everyPlan((plan) => {
       const turns = executionOrder(plan);
       for (const [index, turn] of turns.entries()) {
-        if (['1-phase', '2-phase', '4-phase'].some((stage) => turn.path.startsWith(stage))) {
+        if (['prepare', 'restore', 'start'].includes(turn.role)) {
           expect(firstBrokenNeed(turns.toSpliced(index, 1))).not.toBeNull();
         }
       }
@@ -147,6 +161,97 @@ function yieldsFirst(
   return step.needs.some((need) => given.has(factKey(need)) && !known.has(factKey(need)));
 }
 
+/** Legal ids that look like parts of names. */
+const trickyIds: fc.Arbitrary<readonly string[]> = fc.uniqueArray(
+  fc
+    .array(fc.constantFrom('a', 'b', '1', '01', '-', '--', '-on-', '-on-a', 'remove-a', 'start'), {
+      minLength: 1,
+      maxLength: 4,
+    })
+    .map((parts) => parts.join(''))
+    .filter((id) => /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/u.test(id)),
+  { minLength: 9, maxLength: 9 },
+);
+
+/** The inventory of a world in which hosts have these ids. */
+function renamed(world: World, ids: readonly string[]): string {
+  const inventory = JSON.parse(inventoryText(world));
+  const names = new Map<string, string>(
+    inventory.hosts.map(({ id }: { id: string }, index: number) => [id, ids[index] ?? id]),
+  );
+  for (const host of inventory.hosts) host.id = names.get(host.id);
+  const { host } = inventory.recovery;
+  if (host !== undefined) inventory.recovery.host = names.get(host);
+  return JSON.stringify(inventory);
+}
+
+function everyNamedPlan(check: (plan: Plan) => void): void {
+  fc.assert(
+    fc.property(worlds, trickyIds, (world, ids) => {
+      for (const plan of plansOf(renamed(world, ids))) check(plan);
+    }),
+    { numRuns: 60 },
+  );
+}
+
+describe('names', () => {
+  test('in each folder sorted names are the order of execution, from 1 on without a gap', () => {
+    everyNamedPlan((plan) => {
+      const turns = executionOrder(plan);
+      expect(turns.map(({ order }) => order)).toEqual(turns.map((_, index) => index + 1));
+      for (const [folder, when] of [
+        ['', 'always'],
+        ['if-needed/', 'if-needed'],
+      ]) {
+        const names = turns
+          .filter((turn) => turn.when === when)
+          .map(({ path }) => path.slice(folder?.length));
+        expect(names).toEqual([...names].sort());
+        const width = Math.max(2, String(names.length).length);
+        for (const [index, name] of names.entries()) {
+          expect(name.slice(0, width + 1)).toBe(`${String(index + 1).padStart(width, '0')}-`);
+          expect(name).not.toContain('/');
+        }
+      }
+    });
+  });
+
+  test('no two names are equal, and each ends with the host on which the script runs', () => {
+    everyNamedPlan((plan) => {
+      const turns = [...executionOrder(plan), ...plan.asides];
+      expect(new Set(turns.map(({ path }) => path)).size).toBe(turns.length);
+      for (const { path, host, subject } of turns) {
+        expect(path.endsWith(`${subject === host ? '' : `-${subject}`}-on-${host}.sh`)).toBe(true);
+      }
+    });
+  });
+
+  test('hosts are reattached before others are removed, removed before they join, and so on', () => {
+    const stages: readonly (readonly Turn['role'][])[] = [
+      ...([['prepare'], ['restore'], ['rewrite'], ['start']] as const),
+      ...([['reattach'], ['remove'], ['join']] as const),
+      ['client-swarm', 'client', 'client-clear', 'client-join'],
+      ['verify'],
+    ];
+    everyNamedPlan((plan) => {
+      const turns = executionOrder(plan);
+      const reached = turns.map(({ role }) => stages.findIndex((roles) => roles.includes(role)));
+      expect(reached).toEqual([...reached].sort((a, b) => a - b));
+      const expected = turns.filter(({ when }) => when === 'always');
+      for (const [rank, { path }] of turns.entries()) {
+        const place = placeOf(plan, path);
+        const before = expected.filter((turn) => turns.indexOf(turn) < rank).at(-1);
+        const after = expected.find((turn) => turns.indexOf(turn) > rank);
+        expect(place).toMatchObject({
+          rank,
+          after: before?.path ?? null,
+          before: after?.path ?? null,
+        });
+      }
+    });
+  });
+});
+
 test('each host has its way: removed, reattached, joined, once each, as its state demands', () => {
   everyPlan((plan) => {
     const turns = executionOrder(plan);
@@ -162,10 +267,10 @@ test('each host has its way: removed, reattached, joined, once each, as its stat
         expect(ways('remove-record')).toEqual([]);
         continue;
       }
-      const anew = host.state === 'replaced' || (guide && host.mode === 'server');
-      const removed = anew || host.state === 'gone';
-      expect(ways('remove-record')).toEqual([removed ? 'always' : 'if-told']);
-      const joins = host.state === 'gone' ? [] : [anew ? 'always' : 'if-told'];
+      const joining = host.state === 'replaced' || (guide && host.mode === 'server');
+      const removed = joining || host.state === 'gone';
+      expect(ways('remove-record')).toEqual([removed ? 'always' : 'if-needed']);
+      const joins = host.state === 'gone' ? [] : [joining ? 'always' : 'if-needed'];
       expect(ways('join-cluster')).toEqual(joins);
       const kept = host.state !== 'gone' && host.state !== 'replaced' && !guide;
       if (host.mode === 'server') expect(ways('start-reattached')).toEqual(kept ? ['always'] : []);
@@ -173,21 +278,22 @@ test('each host has its way: removed, reattached, joined, once each, as its stat
   }, 100);
 });
 
-test('what would be destroyed is kept first, for the same host', () => {
-  let destroyed = 0;
+test('what a step replaces or removes is kept first, for the same host', () => {
+  let found = 0;
   everyPlan((plan) => {
     const kept = new Set<string>();
     for (const turn of executionOrder(plan)) {
       for (const step of turn.steps) {
-        if (step.effect === 'destroys') {
-          destroyed += 1;
-          expect(kept).toContain(`${keeps[step.kind]} ${turn.subject}`);
+        const { keptBy } = steps[step.kind];
+        if (keptBy !== null) {
+          found += 1;
+          expect(kept).toContain(`${keptBy} ${turn.subject}`);
         }
         kept.add(`${step.kind} ${turn.subject}`);
       }
     }
   }, 100);
-  expect(destroyed).toBeGreaterThan(100);
+  expect(found).toBeGreaterThan(100);
 });
 
 test('no server host starts with old data: it is set aside in the same turn before', () => {

@@ -31,6 +31,12 @@ else
   count 0 1
 fi
 
+printf '\n== the package\n'
+bash test/install.sh ${CI:+--every-node} | tee .cache/install.out || true
+package=$(sed -nE 's/^install: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' .cache/install.out)
+package=${package:-0 1}
+count "${package% *}" "${package#* }"
+
 printf '\n== scripts in a fake world\n'
 bash test/scripts/run.sh | tee .cache/bats.tap || true
 if grep -q '^1\.\.' .cache/bats.tap; then

@@ -3,6 +3,12 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
-  // A machine that does other things at the same time makes no test fail.
-  test: { include: ['test/compiler/**/*.test.ts', 'test/*.test.ts'], testTimeout: 60_000 },
+  test: {
+    include: ['test/{browser,compiler,house}/**/*.test.ts', 'test/*.test.ts'],
+    // vitest leaves one processor to the person at the keyboard; nobody waits for another window here.
+    maxWorkers: '100%',
+    // A machine that does other things at the same time makes no test fail.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
 });

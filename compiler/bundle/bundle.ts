@@ -1,23 +1,29 @@
-// Plans -> the files of a bundle, one at a time, with SHA256SUMS in the form of coreutils last.
+// Plans -> the files of a bundle, one at a time; SHA256SUMS in the format of coreutils comes last.
 
 import { createHash } from 'node:crypto';
-import { emitChoice, emitRunbook } from '../emit/runbook.ts';
-import { type EmittedFile, emitScript } from '../emit/script.ts';
+import { partsOf } from '../emit/parts.ts';
+import { type Reader, reader } from '../emit/reading.ts';
+import { emitRecover } from '../emit/recover.ts';
+import { emitReview } from '../emit/review.ts';
+import { emitChoice, emitRunbook, runbookView } from '../emit/runbook.ts';
+import { emitRunbookHtml } from '../emit/runbook-html.ts';
+import { type EmittedFile, scriptFile, scriptParts } from '../emit/script.ts';
 import type { Templates } from '../emit/templates.ts';
+import { emitTriage } from '../emit/triage.ts';
 import type { Plan } from '../plan/ir.ts';
 import { executionOrder } from '../plan/order.ts';
 
 /** The manifest of a bundle: `<sha256>  <path>` for every other file, sorted by path. */
 export const manifestName = 'SHA256SUMS';
 
-/** Files are made when they are asked for: a bundle of a large cluster does not fit in memory. */
+/** Files are produced on demand: the bundle of a large cluster does not fit in memory. */
 export type Files = Iterable<EmittedFile>;
 
 /**
- * The bundle of the plans. One plan of a declared incident is the bundle; the plans of a cluster
- * before its incident each lie in a folder named for their recovery host.
+ * The bundle of the plans. After an incident there is one plan, and it is the bundle. Before an
+ * incident each plan has a folder with the name of its recovery host.
  *
- * @param inventory text of the inventory as it was given, or null where only the plan is known
+ * @param inventory text of the inventory, or null if only the plan is known
  */
 export function bundle(
   plans: readonly Plan[],
@@ -25,12 +31,12 @@ export function bundle(
   templates: Templates,
 ): Files {
   const [plan] = plans;
-  if (plan === undefined) throw new Error('a bundle of no plan');
+  if (plan === undefined) throw new Error('a bundle without a plan');
   if (plan.quorum.verdict === 'lost') return planBundle(plan, inventory, templates);
   return summed(candidates(plans, inventory, templates));
 }
 
-/** The bundle of one plan by itself. */
+/** The bundle of a single plan. */
 export function planBundle(plan: Plan, inventory: string | null, templates: Templates): Files {
   return summed(planFiles(plan, inventory, templates));
 }
@@ -42,11 +48,18 @@ function* candidates(
 ): Generator<EmittedFile> {
   yield { path: 'README.md', mode: 0o644, text: emitChoice(plans, templates) };
   if (inventory !== null) yield inventoryFile(inventory);
+  const [first] = plans as readonly [Plan];
+  yield emitTriage(first, templates);
+  const all = reader();
   for (const plan of plans) {
     for (const file of planBundle(plan, inventory, templates)) {
-      yield { ...file, path: `${plan.recovery.host}/${file.path}` };
+      const path = `${plan.recovery.host}/${file.path}`;
+      const parts = partsOf(file.text);
+      if (typeof parts !== 'string') all.add(path, parts);
+      yield { ...file, path };
     }
   }
+  yield* forReview(`cluster ${first.cluster.name}, for every recovery host`, all, templates);
 }
 
 function* planFiles(
@@ -56,10 +69,26 @@ function* planFiles(
 ): Generator<EmittedFile> {
   yield { path: 'plan.json', mode: 0o644, text: planText(plan) };
   if (inventory !== null) yield inventoryFile(inventory);
-  yield { path: 'RUNBOOK.md', mode: 0o644, text: emitRunbook(plan, templates) };
+  const runbook = runbookView(plan, templates);
+  yield { path: 'RUNBOOK.md', mode: 0o644, text: emitRunbook(runbook, templates) };
+  yield { path: 'RUNBOOK.html', mode: 0o644, text: emitRunbookHtml(runbook, templates) };
+  const scripts = reader();
   for (const turn of [...executionOrder(plan), ...plan.asides]) {
-    yield emitScript(plan, turn, templates);
+    const parts = scriptParts(plan, turn, templates);
+    scripts.add(turn.path, parts);
+    yield scriptFile(turn, parts);
   }
+  yield emitRecover(plan, templates);
+  yield emitTriage(plan, templates);
+  const title = `recovery of cluster ${plan.cluster.name} on ${plan.recovery.host}`;
+  yield* forReview(title, scripts, templates);
+}
+
+/** The sheet to review the scripts with, and the script that recomputes their digests. */
+function* forReview(title: string, scripts: Reader, templates: Templates): Generator<EmittedFile> {
+  const text = emitReview(title, scripts.review(), templates);
+  yield { path: 'REVIEW.md', mode: 0o644, text };
+  yield { path: 'review.sh', mode: 0o755, text: templates.reviewScript };
 }
 
 /** The text of plan.json. */
@@ -67,7 +96,7 @@ export function planText(plan: Plan): string {
   return `${JSON.stringify(plan, null, 2)}\n`;
 }
 
-// As given, but for line ends: a bundle has the same bytes wherever the inventory was edited.
+// Only line ends are changed, so that a bundle has the same bytes whatever the inventory's editor.
 function inventoryFile(text: string): EmittedFile {
   const lines = text.replaceAll('\r\n', '\n');
   return { path: 'inventory.json', mode: 0o644, text: lines.endsWith('\n') ? lines : `${lines}\n` };
@@ -94,8 +123,8 @@ function manifestText(sums: readonly Sum[]): string {
 }
 
 /**
- * The lines of a manifest, or null where it is none of ours. What it lists may be deleted later, so
- * paths that leave the directory are not believed.
+ * The lines of a manifest, or null if it is not one of ours. The listed files may be deleted later,
+ * so paths that leave the directory are not accepted.
  */
 export function readManifest(text: string): readonly Sum[] | null {
   const sums: Sum[] = [];
@@ -107,7 +136,7 @@ export function readManifest(text: string): readonly Sum[] | null {
   return sums.length === 0 || !text.endsWith('\n') ? null : sums;
 }
 
-/** Whether a path of a manifest or plan names something inside the bundle, plainly. */
+/** Whether a path stays inside the bundle and has no empty, `.` or `..` part. */
 function staysInside(path: string): boolean {
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }

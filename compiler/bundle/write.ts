@@ -1,4 +1,4 @@
-// Files -> a directory that is the bundle whole or as it was before; or what differs from one.
+// Files -> a directory: either the complete new bundle or unchanged. Also compares with a bundle.
 
 import {
   chmodSync,
@@ -18,18 +18,18 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import { type Files, manifestName, readManifest, sha256 } from './bundle.ts';
 
-// Synchronous on purpose: many small files, one after another, and nothing else to do meanwhile.
+// Synchronous on purpose: many small files, one after another, and nothing else to do.
 
-/** A bundle written beside its place, not yet in it. */
+/** A complete bundle next to its target, not yet renamed. */
 export interface Staged {
-  /** Where it lies for now. */
+  /** Where it is now. */
   readonly directory: string;
-  /** Where it is to be. */
+  /** Where it will be. */
   readonly target: string;
   readonly paths: readonly string[];
 }
 
-/** Writes the files to a new directory beside the target. Throws what the file system throws. */
+/** Writes the files to a new directory next to the target. Throws what the file system throws. */
 export function stage(target: string, files: Files): Staged {
   const place = resolve(target);
   mkdirSync(dirname(place), { recursive: true });
@@ -52,7 +52,7 @@ export function stage(target: string, files: Files): Staged {
   return { directory, target: place, paths };
 }
 
-// Modes are set outright: the umask of whoever compiles must not show in the bundle.
+// Modes are set explicitly, so that the umask does not affect the bundle.
 function makeFolders(root: string, path: string, made: Set<string>): void {
   const parts = path.split('/').slice(0, -1);
   for (const [index] of parts.entries()) {
@@ -64,12 +64,12 @@ function makeFolders(root: string, path: string, made: Set<string>): void {
   }
 }
 
-/** Takes a staged bundle back. */
+/** Deletes a staged bundle. */
 export function discard({ directory }: Staged): void {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** Why the target's place cannot be taken; none where it is free, or a bundle nobody changed. */
+/** Why the target cannot be replaced; empty if it is free or an unchanged bundle. */
 export function obstacles(target: string): readonly Diagnostic[] {
   const place = resolve(target);
   if (!exists(place)) return [];
@@ -81,7 +81,7 @@ export function obstacles(target: string): readonly Diagnostic[] {
   if (found.length === 0) return [];
   const sums = manifestOf(place);
   if (sums === null) {
-    return [report('BUN002', `${target} holds ${found[0]} and no ${manifestName} of a bundle`)];
+    return [report('BUN002', `${target} holds ${found[0]}, but no ${manifestName} of a bundle`)];
   }
   const listed = new Map(sums.map((sum) => [sum.path, sum.sha256]));
   return found
@@ -90,13 +90,13 @@ export function obstacles(target: string): readonly Diagnostic[] {
       const sum = listed.get(path);
       if (sum === undefined) return [report('BUN003', `${path} is not listed in ${manifestName}`)];
       const same = isFile(join(place, path)) && sha256(readFileSync(join(place, path))) === sum;
-      return same ? [] : [report('BUN004', `${path} is not as ${manifestName} has it`)];
+      return same ? [] : [report('BUN004', `${path} does not match ${manifestName}`)];
     });
 }
 
 /**
- * Puts a staged bundle in its place. Call only where there are no obstacles. Answers `unchanged`
- * where the bundle was there already. Throws what the file system throws; the old one is back then.
+ * Renames a staged bundle to its target. Call it only if there are no obstacles. Returns `unchanged`
+ * if the same bundle is there. Throws what the file system throws, after restoring the old bundle.
  */
 export function publish(staged: Staged): 'written' | 'unchanged' {
   const { directory, target } = staged;
@@ -129,21 +129,21 @@ export function publish(staged: Staged): 'written' | 'unchanged' {
   return 'written';
 }
 
-/** Deletes the listed files and the folders they leave empty, and nothing else. */
+/** Deletes the listed files and the folders that become empty, and nothing else. */
 function removeListed(root: string, paths: readonly string[]): void {
   const folders = new Set(['.']);
   for (const path of paths) {
     if (exists(join(root, path))) unlinkSync(join(root, path));
     for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(folder);
   }
-  // Deepest first. A folder that is not empty holds something that is not ours.
+  // Deepest first. A folder that is not empty holds files that are not ours.
   for (const folder of [...folders].sort((a, b) => b.length - a.length)) {
     const path = join(root, folder);
     if (exists(path) && readdirSync(path).length === 0) rmdirSync(path);
   }
 }
 
-/** What a directory has differently from the files: missing, changed, extra, another mode. */
+/** How a directory differs from the files: missing, changed, extra or with another mode. */
 export function compare(target: string, files: Files): readonly Diagnostic[] {
   const place = resolve(target);
   const report = reporter(target);
@@ -163,24 +163,27 @@ export function compare(target: string, files: Files): readonly Diagnostic[] {
   const extra = exists(place) ? walk(place).filter((path) => !expected.has(path)) : [];
   return [
     ...differences,
-    ...extra.map((path) => report('BUN012', `${path} does not belong to the bundle`)),
+    ...extra.map((path) => report('BUN012', `${path} is not part of the bundle`)),
   ];
 }
 
 const advice = {
-  BUN002: ['Only a bundle may be replaced.', 'Give a directory that is free or holds a bundle.'],
-  BUN003: ['Replacing the bundle would lose it.', 'Move it elsewhere, or write somewhere else.'],
+  BUN002: ['plan replaces only bundles.', 'Give an empty or new directory, or one with a bundle.'],
+  BUN003: ['Replacing the bundle would delete it.', 'Move it, or write to another directory.'],
   BUN004: [
-    'Replacing the bundle would lose what was changed by hand.',
+    'The file was changed, and replacing the bundle would lose the change.',
     'Write to another directory and compare, or remove the old bundle yourself.',
   ],
-  BUN010: ['Somebody would stand there without it.', 'Compile to a new directory and compare.'],
+  BUN010: ['The bundle is incomplete.', 'Compile to a new directory and compare.'],
   BUN011: [
-    'What was reviewed is not what this inventory and this compiler give.',
+    'The reviewed file is not what this inventory and this compiler produce.',
     'Compile to a new directory, compare, and review the difference.',
   ],
-  BUN012: ['A stray script could be run by mistake.', 'Remove it, or compile to a new directory.'],
-  BUN013: ['A script that is not executable stops somebody.', 'Copy the bundle with its modes.'],
+  BUN012: [
+    'A leftover script could be run by mistake.',
+    'Remove it, or compile to a new directory.',
+  ],
+  BUN013: ['Scripts are executable, other files are not.', 'Copy the bundle with its file modes.'],
 } as const;
 
 function reporter(file: string): (code: keyof typeof advice, what: string) => Diagnostic {
@@ -195,8 +198,8 @@ function manifestOf(directory: string): ReturnType<typeof readManifest> {
   return isFile(path) ? readManifest(readFileSync(path, 'utf8')) : null;
 }
 
-/** Everything below a directory that is no directory, by path, sorted. Links are not followed. */
-function walk(root: string, below = ''): readonly string[] {
+/** The paths of everything in a directory except directories, sorted. Links are not followed. */
+export function walk(root: string, below = ''): readonly string[] {
   return readdirSync(join(root, below), { withFileTypes: true })
     .flatMap((entry) => {
       const path = below === '' ? entry.name : `${below}/${entry.name}`;
@@ -205,12 +208,13 @@ function walk(root: string, below = ''): readonly string[] {
     .sort();
 }
 
-// existsSync follows links; a dangling one is there all the same.
+// existsSync follows links, so it does not see a dangling one.
 function exists(path: string): boolean {
   return existsSync(path) || lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-function isFile(path: string): boolean {
+/** Whether it is a file, and no link to one. */
+export function isFile(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 

@@ -1,11 +1,11 @@
-// Scripts on disk -> findings of `bash -n`, which reads a script and runs nothing of it.
+// Scripts on disk -> findings of `bash -n`, which reads a script without running it.
 
 import { join } from 'node:path';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 
 const atOnce = 4;
 
-/** Findings about the scripts at these paths of a directory; one of CHK012 where bash is not there. */
+/** Findings about the scripts at these paths of a directory; CHK012 if there is no bash. */
 export async function checkSyntax(
   directory: string,
   paths: readonly string[],
@@ -37,9 +37,9 @@ function finding(path: string, stderr: string): Diagnostic {
     'CHK001',
     { file: path, position },
     {
-      what: stderr.trim().split('\n')[0] ?? 'bash refuses the script',
-      why: 'A script bash cannot read runs nothing, or half of what it should.',
-      remedy: 'Report it with the inventory: it is a mistake of the compiler or its templates.',
+      what: stderr.trim().split('\n')[0] ?? 'bash reports a syntax error',
+      why: 'A script with a syntax error runs nothing, or stops halfway.',
+      remedy: 'This is a bug in plan. Please report it and attach the inventory.',
     },
   );
 }
@@ -49,8 +49,8 @@ function noBash(): Diagnostic {
     'CHK012',
     { file: 'bash', position: null },
     {
-      what: 'there is no bash on the PATH',
-      why: 'Every script is read by "bash -n" before it is written.',
+      what: 'bash is not on the PATH',
+      why: '"bash -n" checks every script before it is written.',
       remedy: 'Install bash 4.4 or newer.',
     },
   );

@@ -1,96 +1,114 @@
-// Scripts on disk -> findings of ShellCheck, or the reason why there is none to be had.
+// Scripts on disk -> findings of ShellCheck, or the reason why there is no ShellCheck.
 
-import { spawn } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
 import { type Diagnostic, diagnostic, sortDiagnostics } from '../diagnostic.ts';
+import { run } from './run.ts';
+import { type ScriptText, type Sheets, sheetsOf } from './sheets.ts';
+import { findTool, type Tool } from './tool.ts';
 
-/** Which ShellCheck has judged, or why none has. */
+/** The ShellCheck that was used, or why there is none. */
 export type Linter =
   | { readonly found: true; readonly from: string; readonly version: string }
   | { readonly found: false; readonly because: string };
 
-/** The linter and what it says. */
+/** The linter and its findings. */
 export interface Linted {
   readonly linter: Linter;
   readonly findings: readonly Diagnostic[];
 }
 
-interface Command {
-  readonly from: string;
-  readonly command: string;
-  readonly args: readonly string[];
+/** How the scripts are linted. */
+export interface LintOptions {
+  /** A path or a name; null: the one on the PATH, or else the one of the npm wrapper. */
+  readonly given: string | null;
+  /**
+   * How many lines of functions are read at once. Infinity finds what only shows when ShellCheck sees
+   * all of them, and takes four times as long.
+   */
+  readonly sheetLines?: number;
+  /** Limit of each run, in milliseconds. One takes seconds, on a busy machine a minute. */
+  readonly limit?: number;
+  /** Gets what is being done. */
+  readonly progress?: (doing: string) => void;
 }
 
-// A first use of the wrapper downloads a binary; without a network that can take its time.
-const wrapperLimit = 60_000;
-
-/**
- * Lints the scripts at these paths of a directory, on every processor: with the
- * ShellCheck given, else the one on the PATH, else the one the npm wrapper has or can download.
- */
+/** Lints the scripts at these paths of a directory, on every processor. */
 export async function lint(
   directory: string,
   paths: readonly string[],
-  given: string | null,
+  { given, sheetLines = 1500, limit = 180_000, progress = () => {} }: LintOptions,
 ): Promise<Linted> {
-  const reasons: string[] = [];
-  for (const tool of await commands(given)) {
-    const said = await execute(tool, ['--version'], directory, wrapperLimit);
-    const version = /^version: (.+)$/mu.exec(said.stdout)?.[1];
-    if (version === undefined) {
-      reasons.push(`${tool.from}: ${said.failure ?? firstLine(said.stderr) ?? 'gives no version'}`);
-      continue;
+  progress('Looking for ShellCheck');
+  const tool = await findTool(given);
+  if (typeof tool === 'string') return { linter: { found: false, because: tool }, findings: [] };
+  const { from, version } = tool;
+  const texts = await Promise.all(
+    paths.map(async (path) => ({ path, text: await readFile(join(directory, path), 'utf8') })),
+  );
+  const { sheets, placeOf } = sheetsOf(texts, sheetLines);
+  const room = await mkdtemp(join(tmpdir(), 'plan-lint-'));
+  try {
+    await Promise.all(sheets.map(({ path, text }) => put(join(room, path), text)));
+    let done = 0;
+    const count = (some: number) => {
+      done += some;
+      progress(`Linting with ShellCheck ${version}: ${done} of ${sheets.length} parts`);
+    };
+    count(0);
+    const findings = await inParallel(batches(sheets), async (batch) => {
+      const found = await findingsOf(tool, room, batch, placeOf, limit);
+      if (typeof found !== 'string') count(batch.length);
+      return found;
+    });
+    if (typeof findings === 'string') {
+      return { linter: { found: false, because: `${from}: ${findings}` }, findings: [] };
     }
-    const linter = { found: true, from: tool.from, version } as const;
-    const { whole, heads } = await alike(directory, paths);
-    const room = await mkdtemp(join(tmpdir(), 'plan-lint-'));
-    try {
-      await Promise.all(heads.map(({ path, text }) => put(join(room, path), text)));
-      const shares = await Promise.all([
-        ...share(whole).map((some) => findings(tool, directory, some)),
-        ...share(heads.map(({ path }) => path)).map((some) => findings(tool, room, some)),
-      ]);
-      return { linter, findings: sortDiagnostics(shares.flat()) };
-    } finally {
-      await rm(room, { recursive: true, force: true });
-    }
+    const linter = { found: true, from, version } as const;
+    return { linter, findings: sortDiagnostics(findings.flat()) };
+  } finally {
+    await rm(room, { recursive: true, force: true });
   }
-  return { linter: { found: false, because: reasons.join('; ') }, findings: [] };
 }
 
-/** Where what is specific to a script ends, and what is the same in all of its kind begins. */
-const border = '\n# --- steps';
-
-/**
- * Scripts of one kind share everything below their head (header, values, main) to the byte. One of
- * each kind is read whole, of the others the head: all that is theirs alone.
- */
-async function alike(
-  directory: string,
-  paths: readonly string[],
-): Promise<{
-  readonly whole: readonly string[];
-  readonly heads: readonly { readonly path: string; readonly text: string }[];
-}> {
-  const bodies = new Set<string>();
-  const whole: string[] = [];
-  const heads: { path: string; text: string }[] = [];
-  for (const path of paths) {
-    const text = await readFile(join(directory, path), 'utf8');
-    const end = text.indexOf(border);
-    const body = end < 0 ? text : text.slice(end);
-    if (end < 0 || !bodies.has(body)) {
-      bodies.add(body);
-      whole.push(path);
-    } else {
-      heads.push({ path, text: text.slice(0, end + 1) });
+/** Sheets that one run of ShellCheck reads, the largest first. It takes time to start. */
+function batches(sheets: readonly ScriptText[]): readonly (readonly string[])[] {
+  const linesAtOnce = 1500;
+  const all: string[][] = [];
+  let lines = Number.POSITIVE_INFINITY;
+  const sized = sheets.map(({ path, text }) => ({ path, lines: text.split('\n').length }));
+  for (const sheet of sized.sort((a, b) => b.lines - a.lines)) {
+    if (lines + sheet.lines > linesAtOnce) {
+      all.push([]);
+      lines = 0;
     }
+    all.at(-1)?.push(sheet.path);
+    lines += sheet.lines;
   }
-  return { whole, heads };
+  return all;
+}
+
+/** What each item gives, with one at a time on each processor; or the first failure. */
+async function inParallel<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result | string>,
+): Promise<readonly Result[] | string> {
+  const results: Result[] = [];
+  let failure: string | null = null;
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length && failure === null) {
+      const item = items[next] as Item;
+      next += 1;
+      const result = await work(item);
+      if (typeof result !== 'string') results.push(result);
+      else failure ??= result;
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return failure ?? results;
 }
 
 async function put(path: string, text: string): Promise<void> {
@@ -98,104 +116,63 @@ async function put(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
-async function commands(given: string | null): Promise<readonly Command[]> {
-  if (given !== null) return [{ from: given, command: given, args: [] }];
-  const { which } = await import('zx/core');
-  // npm puts its wrapper on the PATH under the same name; that one is for last.
-  const onPath = (await which('shellcheck', { all: true, nothrow: true })) ?? [];
-  const system = onPath.filter((path) => !realpathSync(path).endsWith('.js'));
-  return [...system.map((path) => ({ from: path, command: path, args: [] })), ...wrapper()];
-}
+/** What ShellCheck prints in its format json1. */
+const printed = z.object({
+  comments: z.array(
+    z.object({
+      file: z.string(),
+      line: z.int(),
+      endLine: z.int().optional(),
+      column: z.int(),
+      endColumn: z.int().optional(),
+      level: z.string(),
+      code: z.int(),
+      message: z.string(),
+    }),
+  ),
+});
 
-// The wrapper ends the process that imports it where it cannot write its binary, so it gets one.
-function wrapper(): readonly Command[] {
-  try {
-    const main = fileURLToPath(import.meta.resolve('shellcheck'));
-    const cli = join(dirname(dirname(main)), 'bin', 'shellcheck.js');
-    if (!existsSync(cli)) return [];
-    return [{ from: 'the npm package shellcheck', command: process.execPath, args: [cli] }];
-  } catch {
-    return [];
-  }
-}
-
-/** The paths in as many shares as there are processors, dealt like cards. */
-function share(paths: readonly string[]): readonly (readonly string[])[] {
-  const hands = Math.min(availableParallelism(), paths.length);
-  return Array.from({ length: hands }, (_, hand) =>
-    paths.filter((_path, index) => index % hands === hand),
-  );
-}
-
-interface Comment {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly level: string;
-  readonly code: number;
-  readonly message: string;
-}
-
-async function findings(
-  tool: Command,
+/** The findings in these sheets, or why there are none to rely on. */
+async function findingsOf(
+  tool: Tool,
   directory: string,
   paths: readonly string[],
-): Promise<readonly Diagnostic[]> {
+  placeOf: Sheets['placeOf'],
+  limit: number,
+): Promise<readonly Diagnostic[] | string> {
   const args = ['--norc', '--format=json1', '--severity=style', '--', ...paths];
-  const { stdout, stderr, failure } = await execute(tool, args, directory, null);
-  const start = stdout.indexOf('{"comments"');
-  if (start < 0) {
-    throw new Error(`ShellCheck gave no result: ${failure ?? firstLine(stderr) ?? stdout}`);
+  const ran = await run(tool.command, [...tool.args, ...args], { cwd: directory, limit });
+  const { stdout, failure, status } = ran;
+  // 0 is no finding and 1 is some; with any other status, files were not read.
+  if (failure !== null || status === null || status > 1) {
+    return failure ?? `it ended with status ${status}: ${ran.firstLine ?? 'no output'}`;
   }
-  const { comments } = JSON.parse(stdout.slice(start)) as { readonly comments: readonly Comment[] };
-  return comments.map((comment) =>
-    diagnostic(
+  const comments = commentsIn(stdout);
+  if (comments === null) return `its result cannot be read: ${ran.firstLine ?? 'no output'}`;
+  return comments.map((comment) => {
+    const { file, line } = placeOf(comment.file, comment.line);
+    const { column, endLine, endColumn } = comment;
+    const end = endLine === comment.line && endColumn !== undefined ? endColumn : column;
+    return diagnostic(
       'CHK002',
-      { file: comment.file, position: { line: comment.line, column: comment.column } },
+      { file, position: { line, column, end: { line, column: Math.max(column, end) } } },
       {
         what: `SC${comment.code} (${comment.level}): ${comment.message}`,
-        why: 'Every script is clean at severity style, with the optional checks it names.',
-        remedy: 'Report it with the inventory: it is a mistake of the compiler or its templates.',
+        why: 'Every script must pass ShellCheck at severity style, with its optional checks.',
+        remedy: 'This is a bug in plan. Please report it and attach the inventory.',
       },
-    ),
-  );
-}
-
-interface Said {
-  readonly stdout: string;
-  readonly stderr: string;
-  /** Why the command did not run, or null. */
-  readonly failure: string | null;
-}
-
-/** Runs a tool without a shell between: a bundle has more paths than a shell line can hold. */
-function execute(
-  tool: Command,
-  args: readonly string[],
-  cwd: string,
-  timeout: number | null,
-): Promise<Said> {
-  return new Promise((resolve) => {
-    const child = spawn(tool.command, [...tool.args, ...args], {
-      cwd,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(timeout === null ? {} : { timeout }),
-    });
-    const out: Buffer[] = [];
-    const err: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-    const answer = (failure: string | null) =>
-      resolve({
-        stdout: Buffer.concat(out).toString('utf8'),
-        stderr: Buffer.concat(err).toString('utf8'),
-        failure,
-      });
-    child.on('error', (error) => answer(error.message));
-    child.on('close', (_, signal) => answer(signal === null ? null : `ended by ${signal}`));
+    );
   });
 }
 
-function firstLine(text: string): string | null {
-  return text.split('\n').find((line) => line.trim() !== '') ?? null;
+function commentsIn(stdout: string): z.output<typeof printed>['comments'] | null {
+  // The npm wrapper may print lines of its own first.
+  const start = stdout.indexOf('{"comments"');
+  if (start < 0) return null;
+  try {
+    const read = printed.safeParse(JSON.parse(stdout.slice(start)));
+    return read.success ? read.data.comments : null;
+  } catch {
+    return null;
+  }
 }

@@ -1,11 +1,18 @@
 // Plan + turn -> one standalone bash script. Pure: the same plan gives the same bytes.
 
-import { createHash } from 'node:crypto';
-import { apiUrl, etcdUrl } from '../plan/addresses.ts';
-import type { Fact, Host, HostId, Plan, Step, StepKind, Turn } from '../plan/ir.ts';
-import { factKey } from '../plan/order.ts';
-import { callOf } from './calls.ts';
+import type { Host, HostId } from '../hosts.ts';
+import { apiTls, apiUrl, clientUrl, peerUrl, tokenOf } from '../plan/addresses.ts';
+import type { Plan, Turn } from '../plan/ir.ts';
+import { factKey, hostOf, type Place, phaseWords, placeOf } from '../plan/order.ts';
+import { callOf, reasonOf, type StepKind, steps, titleOf } from '../steps/all.ts';
+import type { Fact } from '../steps/facts.ts';
+import { guardsOf } from './guards.ts';
+import { commandLines, pageContext } from './page.ts';
+import { digestOf, marks, partNames, type ScriptParts } from './parts.ts';
+import { type Piece, reached } from './pieces.ts';
+import { remembered } from './remembered.ts';
 import { render, type Templates } from './templates.ts';
+import { toolsOf } from './tools.ts';
 
 /** A file of the bundle. `mode` is octal, such as 0o755. */
 export interface EmittedFile {
@@ -17,117 +24,184 @@ export interface EmittedFile {
 /** A line of emitted bash is at most this long. */
 const width = 100;
 
-/** Commands every script uses, through the library. */
-const commonTools = [
-  'awk',
-  'curl',
-  'flock',
-  'getent',
-  'grep',
-  'hostname',
-  'jq',
-  'sed',
-  'setpriv',
-  'stat',
-  'timeout',
+/** Functions of the library that every script calls from outside of its steps. */
+const alwaysCalled = [
+  ...['start', 'begin_changes', 'begin', 'finish', 'on_error', 'on_exit'],
+  ...['say', 'stop', 'mutate'],
 ] as const;
 
 /** Emits the script of one turn. Throws where a template of a step is missing: our own bug. */
 export function emitScript(plan: Plan, turn: Turn, templates: Templates): EmittedFile {
+  return scriptFile(turn, scriptParts(plan, turn, templates));
+}
+
+/** The script of a turn from its parts. */
+export function scriptFile(turn: Turn, parts: ScriptParts): EmittedFile {
+  const { header, page, functions, engine } = parts;
+  return { path: turn.path, mode: 0o755, text: `${header}${page}${functions}${engine}` };
+}
+
+/** The parts of the script of one turn. */
+export function scriptParts(plan: Plan, turn: Turn, templates: Templates): ScriptParts {
   const calls = turn.steps.map((step) => callOf(step));
-  const body = bodyOf([...new Set(turn.steps.map((step) => step.kind))], templates);
-  const needs = externalNeeds(turn).map((fact) => ({
-    fact: fact.fact,
-    host: 'host' in fact ? fact.host : '',
+  const guards = guardsOf(turn).map((guard) => guard.replaceAll('-', '_'));
+  const body = bodyOf(calledBy(turn), templates);
+  const needs = probedNeeds(turn).map((fact) => ({
+    ...needCall(fact),
+    host: 'host' in fact ? [fact.host] : [],
     script: yieldedBy(plan, turn, fact),
   }));
-  const tools = [...new Set([...commonTools, ...calls.flatMap((call) => call.tools)])].sort();
+  const earlier = externalNeeds(turn).map((fact) => yieldedBy(plan, turn, fact));
+  const tools = toolsFor(plan, turn, templates);
   const options = [...new Set(calls.flatMap((call) => call.options))].sort();
-  const values = valuesOf(plan, turn, tools, options).filter(({ name }) => body.reads(name));
-  const digest = createHash('sha256')
-    .update(JSON.stringify([turn, values, needs, body.digest]))
-    .digest('hex');
+  const values = valuesOf(plan, turn, tools, options, body.reads);
+  const context = pageContext(plan, hostOf(plan, turn.host), hostOf(plan, plan.recovery.host));
   const view = {
-    manual: manualOf(plan, turn, needs, digest),
+    environment: templates.environment,
     values,
+    guards,
     needs,
     steps: turn.steps.map((step, index) => {
       const { name, args } = calls[index] ?? callOf(step);
+      const commands = commandLines(step, context, templates, width - 2);
       const inline = `  ${name} ${args.map((arg) => `'${arg}'`).join(' ')}`;
       return {
         guide: step.guide,
-        title: step.title,
-        comment: wrap(step.reason, width - 4),
+        title: titleOf(step),
+        comment: wrap(reasonOf(step), width - 4),
         name,
         args,
+        commands,
         between: inline.length <= width ? ' ' : ' \\\n    ',
       };
     }),
     next: turn.next,
     nextBetween: ' \\\n    ',
-    functions: body.functions,
-    library: templates.library,
   };
-  return { path: turn.path, mode: 0o755, text: render(templates.script, view) };
+  const page = render(templates.script, view);
+  const stated = {
+    page: digestOf(page),
+    functions: body.functionsDigest,
+    engine: body.engineDigest,
+  };
+  const manual = manualOf(plan, turn, earlier, stated);
+  const header = ['#!/usr/bin/env bash', ...manual.map((line) => `#${line}`), '', ''].join('\n');
+  return { header, page, functions: body.functionsText, engine: body.engineText, stated };
+}
+
+/**
+ * The commands a script asks for: its own, and in phase 1 those of every later script that is expected
+ * to run on the same machine, because nothing may be found missing after the first change.
+ */
+function toolsFor(plan: Plan, turn: Turn, templates: Templates): readonly string[] {
+  const preparing = turn.steps.some((step) => step.kind === 'choose-snapshot');
+  const turns = preparing
+    ? plan.phases
+        .flatMap((phase) => [...phase.turns])
+        .filter((other) => other.host === turn.host && other.when === 'always')
+    : [turn];
+  return [...new Set(turns.flatMap((one) => toolsOfTurn(one, templates)))].sort();
+}
+
+const toolsByCalls = new WeakMap<Templates, Map<string, readonly string[]>>();
+
+/** The commands that the script of a turn runs. */
+export function toolsOfTurn(turn: Turn, templates: Templates): readonly string[] {
+  const called = calledBy(turn);
+  const known = toolsByCalls.get(templates) ?? new Map<string, readonly string[]>();
+  toolsByCalls.set(templates, known);
+  const key = called.join();
+  const body = bodyOf(called, templates);
+  const found =
+    known.get(key) ??
+    toolsOf(
+      [...alwaysCalled, ...called],
+      [...body.functions, ...body.engine].map(({ text }) => text),
+    );
+  known.set(key, found);
+  return found;
+}
+
+/** The functions that ask for a fact: a host that was removed need not be back. */
+function needCall({ fact }: Fact): { readonly call: 'need' | 'need_back'; readonly fact: string } {
+  return fact === 'member-back' || fact === 'client-back'
+    ? { call: 'need_back', fact: '' }
+    : { call: 'need', fact: fact.replaceAll('-', '_') };
 }
 
 /** The verbatim bash of a script, which many scripts have in common. */
 interface Body {
-  /** Step functions, then the parts of the library they call. */
-  readonly functions: readonly string[];
-  readonly digest: string;
+  /** What only some scripts carry: settings first, then functions in the order of the page. */
+  readonly functions: readonly Piece[];
+  /** What every script carries, the same in all of them. */
+  readonly engine: readonly Piece[];
+  readonly functionsText: string;
+  readonly engineText: string;
+  readonly functionsDigest: string;
+  readonly engineDigest: string;
   /** Whether the bash reads a value. */
   readonly reads: (name: string) => boolean;
 }
 
 const bodies = new WeakMap<Templates, Map<string, Body>>();
 
-function bodyOf(kinds: readonly StepKind[], templates: Templates): Body {
+/** Thousands of scripts of a large cluster call the same few sets of functions. */
+function bodyOf(called: readonly string[], templates: Templates): Body {
   const known = bodies.get(templates) ?? new Map<string, Body>();
   bodies.set(templates, known);
-  const found = known.get(kinds.join());
+  const key = called.join(' ');
+  const found = known.get(key);
   if (found !== undefined) return found;
-  const steps = kinds.map((kind) => {
-    const text = templates.steps[kind];
-    if (text === undefined) throw new Error(`templates/steps/${kind}.sh is missing`);
-    return text;
-  });
-  const functions = [...steps, ...partsFor(steps, templates)];
-  const read = [...functions, templates.library].map(valuesReadBy);
+  const defined = new Set(templates.pieces.map(({ name }) => name));
+  const missing = [...alwaysCalled, ...called].filter((name) => !defined.has(name));
+  if (missing.length > 0) throw new Error(`templates/ has no function ${missing.join(', ')}`);
+  const engine = reached([alwaysCalled.join(' ')], templates.pieces);
+  const functions = reached(called, templates.pieces).filter((piece) => !engine.includes(piece));
+  const read = [...functions, ...engine].map(({ text }) => valuesReadBy(text));
+  const functionsText = part(marks.functions, functions, '');
+  const engineText = part(marks.engine, engine, templates.main);
   const body: Body = {
     functions,
-    digest: createHash('sha256')
-      .update(JSON.stringify([functions, templates.library, templates.script]))
-      .digest('hex'),
+    engine,
+    functionsText,
+    engineText,
+    functionsDigest: digestOf(functionsText),
+    engineDigest: digestOf(engineText),
     reads: (name) => read.some((names) => names.has(name)),
   };
-  known.set(kinds.join(), body);
+  known.set(key, body);
   return body;
 }
 
-/** The parts of the library that define what the steps, or other such parts, call by name. */
-function partsFor(steps: readonly string[], { parts }: Templates): readonly string[] {
-  const called = (texts: readonly string[], part: string) =>
-    [...part.matchAll(/^([a-z_0-9]+)\(\) [{(]/gmu)].some(([, name = '']) =>
-      texts.some((text) => wordsOf(text).has(name)),
-    );
-  let chosen = parts.filter((part) => called(steps, part));
-  for (let before = -1; chosen.length !== before; ) {
-    before = chosen.length;
-    const texts = [...steps, ...chosen];
-    chosen = parts.filter((part) => chosen.includes(part) || called(texts, part));
-  }
-  return chosen;
+/** A part of a script: its mark, its pieces, each after an empty line, and its last lines. */
+function part(mark: string, pieces: readonly Piece[], last: string): string {
+  return `${[mark, ...pieces.map(({ text }) => text), last].join('\n\n').trimEnd()}\n${last === '' ? '\n' : ''}`;
 }
 
-/** The bare words of bash text: no comments, and of quoted text only what it substitutes. */
-const wordsOf = remembered((text) => {
-  const bare = text
-    .replace(/(^|\s)#.*$/gmu, '')
-    .replace(/'[^']*'/gu, "''")
-    .replace(/"(?:[^"\\$]|\\.|\$(?!\())*"/gu, '""');
-  return new Set(bare.match(/[a-z_0-9]+/gu));
-});
+/** The names of the functions that the page of a turn calls, in its order. */
+function calledBy(turn: Turn): readonly string[] {
+  const names = [...guardsOf(turn), ...turn.steps.map((step) => step.kind)];
+  const called = [
+    ...probedNeeds(turn).flatMap((fact) => Object.values(needCall(fact))),
+    ...names.map((name) => name.replaceAll('-', '_')),
+  ];
+  return [...new Set(called)].filter((name) => name !== '');
+}
+
+/** Only a host itself can show these facts about it; elsewhere a later step relies on another proof. */
+const ownFacts: readonly Fact['fact'][] = [
+  'in-swarm',
+  'service-stopped',
+  'state-set-aside',
+  'uninitialised',
+];
+
+/** The needs that a script can probe where it runs. */
+function probedNeeds(turn: Turn): readonly Fact[] {
+  return externalNeeds(turn).filter(
+    (fact) => !(ownFacts.includes(fact.fact) && 'host' in fact && fact.host !== turn.host),
+  );
+}
 
 /** The values bash text reads: `${NAME}`, `${#NAME[@]}` and the like, and names in `((...))`. */
 const valuesReadBy = remembered((text) => {
@@ -138,18 +212,6 @@ const valuesReadBy = remembered((text) => {
   return new Set([...expanded, ...(counted ?? [])]);
 });
 
-/** Remembers the answer for each text: a bundle asks for the same few texts in every script. */
-function remembered<T>(ask: (text: string) => T): (text: string) => T {
-  const answers = new Map<string, T>();
-  return (text) => {
-    const known = answers.get(text);
-    if (known !== undefined) return known;
-    const answer = ask(text);
-    answers.set(text, answer);
-    return answer;
-  };
-}
-
 type Value =
   | { readonly name: string; readonly list: false; readonly text: string }
   | {
@@ -159,56 +221,107 @@ type Value =
       readonly after: string;
     };
 
-/** All values a script may read, in one fixed order. */
+/** The values a script reads, in one fixed order. Others are not computed: some lists have every host. */
 function valuesOf(
   plan: Plan,
   turn: Turn,
   tools: readonly string[],
   options: readonly string[],
+  reads: Body['reads'],
 ): readonly Value[] {
   const host = hostOf(plan, turn.host);
   const recovery = hostOf(plan, plan.recovery.host);
-  const { api, stack, name } = plan.cluster;
+  const { api, stack } = plan.cluster;
   const { deadlines } = plan.recovery;
-  const tls =
-    api.scheme === 'https'
-      ? ['--cacert', api.caCert, '--cert', api.clientCert, '--key', api.clientKey]
-      : [];
-  return [
-    one('CLUSTER', name),
-    one('PLAN', plan.name),
-    one('SCRIPT', turn.path),
-    one('HOST', host.id),
-    many('HOST_ADDRESSES', host.addresses),
-    one('MACHINE_ID', host.machineId ?? ''),
-    one('DATA_DIR', host.dataDirectory),
-    one('SERVICE', host.service),
-    one('API', apiUrl(api, host)),
-    one('API_PORT', String(host.ports.api)),
-    one('CLIENT_PORT', String(host.ports.etcdClient)),
-    one('PEER_PORT', String(host.ports.etcdPeer)),
-    one('CLIENT_URL', etcdUrl(host, host.ports.etcdClient)),
-    one('PEER_URL', etcdUrl(host, host.ports.etcdPeer)),
-    one('RECOVERY_HOST', recovery.id),
-    one('RECOVERY_API', apiUrl(api, recovery)),
-    one('RECOVERY_ENDPOINT', etcdUrl(recovery, recovery.ports.etcdClient)),
-    one('RECOVERY_SERVICE', recovery.service),
-    many('SERVERS', indexOf(plan).servers),
-    one('QUORUM_TARGET', String(plan.quorum.target)),
-    one('STACK', stack),
-    many('API_TLS', tls),
-    one('CLUSTER_TOKEN', `${plan.name}-${plan.inventory.slice(0, 12)}`),
-    one('TOOLS_DIR', plan.recovery.toolsDirectory ?? ''),
-    many('TOOLS', tools),
-    many('OPTIONS', options),
-    one('DEADLINE_STOP', String(deadlines.stop)),
-    one('DEADLINE_SWARM', String(deadlines.swarm)),
-    one('DEADLINE_ETCD', String(deadlines.etcd)),
-    one('DEADLINE_API', String(deadlines.api)),
-    one('DEADLINE_FRESH', String(deadlines.fresh)),
-    one('DEADLINE_TASK', String(deadlines.task)),
-    one('DEADLINE_JOIN', String(deadlines.join)),
+  const all: readonly (readonly [string, (name: string) => Value])[] = [
+    ['CLUSTER', (name) => one(name, plan.cluster.name)],
+    ['PLAN', (name) => one(name, plan.name)],
+    ['SCRIPT', (name) => one(name, turn.path)],
+    ['HOST', (name) => one(name, host.id)],
+    ['HOST_ADDRESSES', (name) => many(name, host.addresses)],
+    ['MACHINE_ID', (name) => one(name, host.machineId ?? '')],
+    ['DATA_DIR', (name) => one(name, host.dataDirectory)],
+    ['SERVICE', (name) => one(name, host.service)],
+    ['API', (name) => one(name, apiUrl(api, host))],
+    ['API_PORT', (name) => one(name, String(host.ports.api))],
+    ['CLIENT_PORT', (name) => one(name, String(host.ports.etcdClient))],
+    ['PEER_PORT', (name) => one(name, String(host.ports.etcdPeer))],
+    ['CLIENT_URL', (name) => one(name, clientUrl(host))],
+    ['PEER_URL', (name) => one(name, peerUrl(host))],
+    ['RECOVERY_HOST', (name) => one(name, recovery.id)],
+    ['RECOVERY_API', (name) => one(name, apiUrl(api, recovery))],
+    ['RECOVERY_ENDPOINT', (name) => one(name, clientUrl(recovery))],
+    ['RECOVERY_PEER_URL', (name) => one(name, peerUrl(recovery))],
+    ['RECOVERY_SERVICE', (name) => one(name, recovery.service)],
+    ['SERVERS', (name) => many(name, indexOf(plan).servers)],
+    // Who may be confirmed as stopped.
+    ['HOSTS', (name) => many(name, options.includes('--fenced') ? otherHosts(plan, host) : [])],
+    // One line for each address of every other server host, and the service of each server host.
+    ['OTHERS', (name) => many(name, othersOf(plan, host))],
+    ['SERVICES', (name) => many(name, servicesOf(plan))],
+    ['DOCKER_SOCKET', (name) => one(name, plan.cluster.dockerSocket)],
+    ['QUORUM_TARGET', (name) => one(name, String(plan.quorum.target))],
+    // The scripts of phases 1 to 4, which need_first pairs with its facts by their place; `HOST BACK
+    // REMOVAL JOIN` for every other host.
+    ['CHAIN', (name) => many(name, chainOf(plan))],
+    ['WAYS', (name) => many(name, indexOf(plan).ways)],
+    // The first script, the one that starts the recovery host, and the way back of this host.
+    ['FIRST_SCRIPT', (name) => one(name, indexOf(plan).first)],
+    ['START_SCRIPT', (name) => one(name, indexOf(plan).start)],
+    ['UNDO_SCRIPT', (name) => one(name, indexOf(plan).undo.get(host.id) ?? '')],
+    ['STACK', (name) => one(name, stack)],
+    ['API_TLS', (name) => many(name, apiTls(api))],
+    ['SNAPSHOT_FILE', (name) => one(name, plan.recovery.snapshot.path ?? '')],
+    ['SNAPSHOT_SUM', (name) => one(name, plan.recovery.snapshot.sha256 ?? '')],
+    ['CLUSTER_TOKEN', (name) => one(name, tokenOf(plan))],
+    ['TOOLS_DIR', (name) => one(name, plan.recovery.toolsDirectory ?? '')],
+    ['TOOLS', (name) => filled(name, tools)],
+    ['OPTIONS', (name) => many(name, options)],
+    ['DEADLINE_STOP', (name) => one(name, String(deadlines.stop))],
+    ['DEADLINE_SWARM', (name) => one(name, String(deadlines.swarm))],
+    ['DEADLINE_ETCD', (name) => one(name, String(deadlines.etcd))],
+    ['DEADLINE_API', (name) => one(name, String(deadlines.api))],
+    ['DEADLINE_FRESH', (name) => one(name, String(deadlines.fresh))],
+    ['DEADLINE_TASK', (name) => one(name, String(deadlines.task))],
+    ['DEADLINE_JOIN', (name) => one(name, String(deadlines.join))],
   ];
+  return all.filter(([name]) => reads(name)).map(([name, value]) => value(name));
+}
+
+/** `HOST ADDRESS API CLIENT PEER` for each address of each server host other than this one. */
+function othersOf(plan: Plan, host: Host): readonly string[] {
+  return plan.cluster.hosts
+    .filter(({ id, mode }) => mode === 'server' && id !== host.id)
+    .flatMap(({ id, addresses, ports }) =>
+      addresses.map((address) =>
+        [id, address, ports.api, ports.etcdClient, ports.etcdPeer].join(' '),
+      ),
+    );
+}
+
+function otherHosts(plan: Plan, host: Host): readonly string[] {
+  return plan.cluster.hosts.map(({ id }) => id).filter((id) => id !== host.id);
+}
+
+/** `HOST SERVICE` of each server host. */
+function servicesOf(plan: Plan): readonly string[] {
+  return plan.cluster.hosts
+    .filter(({ mode }) => mode === 'server')
+    .map(({ id, service }) => `${id} ${service}`);
+}
+
+/** What shows that each script of phases 1 to 4 has been run, in the order of need_first. */
+const chain: readonly Fact[] = [
+  { fact: 'snapshot-chosen' },
+  { fact: 'etcd-restored' },
+  { fact: 'membership-rewritten' },
+  { fact: 'api-answers' },
+];
+
+/** The scripts that {@link chain} shows; `-` where a plan leaves out the step that would show it. */
+function chainOf(plan: Plan): readonly string[] {
+  const { yielding } = indexOf(plan);
+  return chain.map((fact) => yielding.get(factKey(fact))?.[0] ?? '-');
 }
 
 function one(name: string, text: string): Value {
@@ -226,11 +339,33 @@ function many(name: string, items: readonly string[]): Value {
   };
 }
 
+/** As {@link many}, with as many items in a line as it holds. */
+function filled(name: string, items: readonly string[]): Value {
+  const value = many(name, items);
+  if (!value.list || value.after === '') return value;
+  let column = width;
+  const placed = value.items.map(({ text }) => {
+    const length = text.length + 3;
+    const fits = column + length <= width;
+    column = fits ? column + length : length + 1;
+    return { before: fits ? ' ' : '\n  ', text };
+  });
+  return { ...value, items: placed };
+}
+
 interface PlanIndex {
-  readonly hosts: ReadonlyMap<HostId, Host>;
   readonly servers: readonly HostId[];
   /** By fact, the scripts that yield it: those of the expected way first, in the plan's order. */
   readonly yielding: ReadonlyMap<string, readonly string[]>;
+  /**
+   * `HOST BACK REMOVAL JOIN` for every host but the recovery host: the scripts that bring it back with
+   * its data, remove it, and join it; `-` where there is none.
+   */
+  readonly ways: readonly string[];
+  readonly first: string;
+  readonly start: string;
+  /** By host, its script in `undo/`. */
+  readonly undo: ReadonlyMap<HostId, string>;
 }
 
 // A cluster of a thousand hosts has thousands of scripts, and each asks.
@@ -249,18 +384,35 @@ function indexOf(plan: Plan): PlanIndex {
       else paths.push(turn.path);
     }
   }
-  const hosts = new Map(plan.cluster.hosts.map((host) => [host.id, host]));
   const servers = plan.cluster.hosts.filter((host) => host.mode === 'server');
-  const index = { hosts, servers: servers.map((host) => host.id), yielding };
+  const byKind = new Map<string, string>();
+  for (const turn of turns) {
+    for (const { kind } of turn.steps) byKind.set(`${kind} ${turn.subject}`, turn.path);
+  }
+  const path = (host: HostId, ...kinds: StepKind[]) =>
+    kinds.map((kind) => byKind.get(`${kind} ${host}`)).find((found) => found !== undefined) ?? '-';
+  const ways = plan.cluster.hosts
+    .filter(({ id }) => id !== plan.recovery.host)
+    .map(({ id }) => [
+      id,
+      path(id, 'start-reattached', 'start-client'),
+      path(id, 'remove-record'),
+      // A client host is cleared on itself first, and its join follows.
+      path(id, 'clear-for-join'),
+    ])
+    .map((way) => way.join(' '));
+  const pathOf = (role: Turn['role']) => turns.find((turn) => turn.role === role)?.path ?? '';
+  const undo = plan.asides.filter(({ when }) => when === 'undo');
+  const index = {
+    servers: servers.map((host) => host.id),
+    yielding,
+    ways,
+    first: pathOf('prepare'),
+    start: pathOf('start'),
+    undo: new Map(undo.map(({ host, path }) => [host, path])),
+  };
   indexes.set(plan, index);
   return index;
-}
-
-/** The host of that id. Throws where the plan does not know it: our own bug. */
-function hostOf(plan: Plan, id: HostId): Host {
-  const host = indexOf(plan).hosts.get(id);
-  if (host === undefined) throw new Error(`the plan has no host ${id}`);
-  return host;
 }
 
 /** What a turn needs that no earlier step of its own yields: probed before its first step. */
@@ -288,12 +440,15 @@ function yieldedBy(plan: Plan, turn: Turn, fact: Fact): string {
 function manualOf(
   plan: Plan,
   turn: Turn,
-  needs: readonly { readonly script: string }[],
-  digest: string,
+  earlier: readonly string[],
+  digests: ScriptParts['stated'],
 ): readonly string[] {
   const host = hostOf(plan, turn.host);
-  const before = [...new Set(needs.map((need) => need.script))].sort();
+  const changes = changesOf(turn);
+  const rank = (path: string) => placeOf(plan, path)?.rank ?? 0;
+  const before = [...new Set(earlier)].sort((a, b) => rank(a) - rank(b));
   const guide = [...new Set(turn.steps.map((step) => step.guide))].join(' ');
+  const place = placeOf(plan, turn.path);
   const field = (name: string, text: string) => {
     const [first = '', ...rest] = wrap(text, width - 14);
     return [`   ${name.padEnd(9)} ${first}`, ...rest.map((line) => `${' '.repeat(13)}${line}`)];
@@ -310,24 +465,24 @@ function manualOf(
     '',
     ...field('where', `${host.id} (${host.addresses.join(', ')}), as root`),
     ...field('why', turn.reason),
-    ...field('guide', guide),
+    ...(place !== null && turn.when === 'if-needed' ? field('when', placeWords(place)) : []),
+    ...field('guide', place === null ? guide : `${phaseWords(place)}: ${guide}`),
     ...(before.length > 0 ? field('after', before.join(', ')) : []),
-    ...effects(turn.steps).flatMap(([name, text]) => field(name, text)),
+    ...(changes.length > 0 ? field('changes', changes.join('; ')) : []),
     ...turn.omits.flatMap((omit) => field('left out', `guide ${omit.guide}: ${omit.because}`)),
-    ...field('inputs', `sha256:${digest}`),
+    ...partNames.flatMap((name) => field(name, `sha256:${digests[name]}`)),
   ];
 }
 
-/** What the turn changes and what it sets aside or overwrites, by the titles of its steps. */
-function effects(steps: readonly Step[]): readonly (readonly [string, string])[] {
-  const titles = (effect: Step['effect']) =>
-    steps.filter((step) => step.effect === effect).map((step) => `${step.guide} ${step.title}`);
-  return (
-    [
-      ['changes', titles('changes').join('; ')],
-      ['destroys', titles('destroys').join('; ')],
-    ] as const
-  ).filter(([, text]) => text !== '');
+/** Where a script belongs that is run only if needed. */
+function placeWords({ after, before }: Place): string {
+  return `only if a script or the runbook says so; after ${after}, before ${before}`;
+}
+
+/** What the turn changes, by the titles of its steps; nothing if it only looks. */
+function changesOf(turn: Turn): readonly string[] {
+  const changing = turn.steps.filter(({ kind }) => steps[kind].effect === 'changes');
+  return changing.map((step) => `${step.guide} ${titleOf(step)}`);
 }
 
 /** Words in lines of at most `columns`. */

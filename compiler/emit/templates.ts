@@ -1,91 +1,135 @@
-// Template files -> rendered text. The only Handlebars environment, and the strict view it reads.
+// Template files -> rendered text. The only Handlebars environment, with a strict view.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import Handlebars from 'handlebars';
+import { type Inline, inHtml, inMarkdown } from './inline.ts';
+import { type Section, type Sections, sectionsAround } from './markdown.ts';
+import { type Piece, piecesOf } from './pieces.ts';
+import { remembered } from './remembered.ts';
 
-/** The template files as read: frame and runbook with holes, bash without any. */
+/** The template files. Frame and runbook have placeholders, bash files have none. */
 export interface Templates {
   readonly script: string;
+  /** Where a script starts itself again with an environment of its own. */
+  readonly environment: string;
+  /** recover.sh. */
+  readonly recover: string;
+  /** triage.sh. */
+  readonly triage: string;
+  /** The jq program that compares the evidence of triage.sh. */
+  readonly compare: string;
+  /** The last lines of every script. */
+  readonly main: string;
   readonly runbook: string;
-  /** The page of bundles made before an incident. */
+  /** RUNBOOK.html: its frame, its style, and the sections that it has in common with RUNBOOK.md. */
+  readonly runbookHtml: string;
+  readonly runbookStyle: string;
+  readonly runbookSections: Sections;
+  /** README.md of bundles for before an incident. */
   readonly choice: string;
-  /** Step function files by kind, without the final newline. */
-  readonly steps: Readonly<Record<string, string>>;
-  /** The library files joined in name order, without the final newline. */
-  readonly library: string;
-  /** Library files numbered 8 and 9: only the scripts that call their functions carry them. */
-  readonly parts: readonly string[];
+  /** REVIEW.md. */
+  readonly review: string;
+  /** review.sh, verbatim. */
+  readonly reviewScript: string;
+  /** By step kind, the commands it runs. */
+  readonly pages: Readonly<Record<string, string>>;
+  /** Every function and setting of the bash below `templates/`: guards, steps, library, in this order. */
+  readonly pieces: readonly SourcePiece[];
+  /** Those that only triage.sh carries. */
+  readonly triagePieces: readonly SourcePiece[];
 }
 
-/** Works from `compiler/` and from `dist/` alike: both lie one level below the top. */
+/** A piece and its file below `templates/`, such as `steps/stop-services.sh`. */
+interface SourcePiece extends Piece {
+  readonly file: string;
+}
+
+/** Works in `compiler/` and in `dist/`: both are one level below the top. */
 const home = new URL('../../templates/', import.meta.url);
 
 /** Reads `templates/`. Throws what the file system throws. */
 export function loadTemplates(): Templates {
   const read = (name: string) => readFileSync(new URL(name, home), 'utf8');
-  const library = readFolder('library/');
+  const runbook = read('runbook.md.hbs');
+  const piecesIn = (folders: readonly string[]) =>
+    folders.flatMap((folder) =>
+      readdirSync(new URL(folder, home))
+        .filter((name) => name.endsWith('.sh'))
+        .sort()
+        .map((name) => `${folder}${name}`)
+        .flatMap((file) => piecesOf(read(file).trimEnd()).map((piece) => ({ ...piece, file }))),
+    );
   return {
     script: read('script.sh.hbs'),
-    runbook: read('runbook.md.hbs'),
+    environment: read('environment.sh').trimEnd(),
+    recover: read('recover.sh.hbs'),
+    triage: read('triage.sh.hbs'),
+    compare: read('triage/compare.jq'),
+    main: read('main.sh'),
+    runbook,
+    runbookHtml: read('runbook.html.hbs'),
+    runbookStyle: read('runbook.css'),
+    runbookSections: sectionsAround('The scripts', runbook),
     choice: read('choice.md.hbs'),
-    steps: Object.fromEntries(
-      readFolder('steps/').map(([name, text]) => [name.replace(/\.sh$/, ''), text]),
+    review: read('review.md.hbs'),
+    reviewScript: read('review.sh'),
+    pages: Object.fromEntries(
+      readdirSync(new URL('pages/', home))
+        .sort()
+        .map((name) => [name.replace(/\.hbs$/u, ''), read(`pages/${name}`)]),
     ),
-    library: texts(library, (name) => !isPart(name)).join('\n\n'),
-    parts: texts(library, isPart),
+    pieces: piecesIn(['guards/', 'steps/', 'library/']),
+    triagePieces: piecesIn(['triage/']),
   };
 }
 
-type NamedText = readonly [string, string];
-
-function isPart(name: string): boolean {
-  return /^[89]-/u.test(name);
-}
-
-function texts(files: readonly NamedText[], wanted: (name: string) => boolean): readonly string[] {
-  return files.filter(([name]) => wanted(name)).map(([, text]) => text);
-}
-
-function readFolder(folder: string): readonly NamedText[] {
-  const url = new URL(folder, home);
-  const names = readdirSync(url).filter((name) => name.endsWith('.sh'));
-  return names.sort().map((name) => [name, readFileSync(new URL(name, url), 'utf8').trimEnd()]);
-}
-
 /**
- * Quotes a value for bash in single quotes: whatever it holds, bash reads it back as it was.
- * Throws a TypeError for anything but a string, and for NUL, which bash cannot hold.
+ * Quotes a value for bash in single quotes, so that bash reads exactly this value.
+ * Throws a TypeError if it is not a string, or contains NUL, which bash cannot hold.
  */
 export function sh(value: unknown): string {
   if (typeof value !== 'string') throw new TypeError(`not a string: ${typeof value}`);
-  if (value.includes('\0')) throw new TypeError('bash cannot hold NUL');
+  if (value.includes('\0')) throw new TypeError('bash strings cannot contain NUL');
   return `'${value.replaceAll("'", "'\\''")}'`;
 }
 
-const environment = Handlebars.create();
-environment.registerHelper('sh', (value: unknown) => sh(value));
+const text = Handlebars.create();
+text.registerHelper('sh', (value: unknown) => sh(value));
+text.registerHelper('inline', (words: Inline) => inMarkdown(words));
 
-const compiled = new Map<string, (view: unknown) => string>();
+const html = Handlebars.create();
+html.registerHelper('inline', (words: Inline) => new Handlebars.SafeString(inHtml(words)));
+html.registerHelper('css', (style: string) => {
+  if (style.includes('<')) throw new Error('a style could end its element');
+  return new Handlebars.SafeString(style);
+});
 
-/** Renders a template over a view; a field the view does not have throws, wherever it is read. */
-export function render(template: string, view: object): string {
-  let run = compiled.get(template);
-  if (run === undefined) {
-    run = environment.compile(template, {
-      noEscape: true,
+const renderer = (environment: typeof Handlebars, options: CompileOptions) =>
+  remembered((template) =>
+    environment.compile(template, {
+      ...options,
       strict: true,
       preventIndent: true,
-      knownHelpers: { sh: true },
       knownHelpersOnly: true,
-    });
-    compiled.set(template, run);
-  }
-  return run(strictView(view, 'view'));
+    }),
+  );
+const ofText = renderer(text, { noEscape: true, knownHelpers: { sh: true, inline: true } });
+const ofHtml = renderer(html, { knownHelpers: { inline: true, css: true } });
+
+/** Renders a template with a view. Throws if the template reads a field that the view does not have. */
+export function render(template: string, view: object): string {
+  return ofText(template)(strictView(view, 'view'));
+}
+
+/** Renders a template in HTML, as `render` does. Everything that is not of a template is escaped. */
+export function renderHtml(template: string, view: object, sections: readonly Section[]): string {
+  const partials = Object.fromEntries(sections.map((each) => [each.title, ofHtml(each.html)]));
+  return ofHtml(template)(strictView(view, 'view'), { partials });
 }
 
 /**
- * Handlebars is strict about plain holes only: a missing field in a helper's argument, in `#if` or
- * in `#each` reads as nothing. Here every read of a field that is not there throws.
+ * Handlebars is strict only about plain placeholders: in a helper argument, `#if` or `#each` it reads a
+ * missing field as empty. Here every read of a missing field throws.
  */
 function strictView(value: object, path: string): object {
   return new Proxy(value, {

@@ -1,4 +1,4 @@
-// Turns a text into the JSON value it holds and the place of every part of it, strictly.
+// Text -> the JSON value in it and the position of each of its parts, strictly.
 
 import {
   createScanner,
@@ -7,28 +7,35 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser';
-import { type Diagnostic, diagnostic, type Position } from '../diagnostic.ts';
+import { characterWords, plainForm, surprise } from '../characters.ts';
+import { type Diagnostic, diagnostic, type Position, type Span } from '../diagnostic.ts';
 
 /** Keys and indices from the root of the text to a value. */
 export type Path = readonly (string | number)[];
 
-/** Where a value stands; for a value left out, where its nearest ancestor stands. */
-export type Locate = (path: Path) => Position;
+/** The part of the text that is a value; if it is left out, the first character of its closest ancestor. */
+export type Locate = (path: Path) => Span;
 
-/** What readJson answers. If broken the text is not JSON, and the value means nothing. */
+/** If broken, the text is not JSON and the value means nothing. */
 export interface Reading {
   readonly broken: boolean;
   readonly value: unknown;
   readonly diagnostics: readonly Diagnostic[];
   readonly locate: Locate;
-  /** Where the key of a member stands. */
+  /** The part of the text that is the key of a member. */
   readonly locateKey: Locate;
 }
 
-/** The offset of a value, of its key if it is a member, and the places inside it. */
-interface Place {
+/** A part of the text, by its offset. */
+interface Part {
   readonly offset: number;
-  readonly key: number;
+  readonly length: number;
+}
+
+/** A value, its key if it is a member, and the places inside it. */
+interface Place {
+  readonly value: Part;
+  readonly key: Part;
   readonly inside: ReadonlyMap<string | number, Place>;
 }
 
@@ -47,21 +54,25 @@ const blank = 15;
 const end = 17;
 
 /**
- * Reads one JSON value. Comments, trailing commas and repeated keys are problems, but the rest can
- * still be judged (of repeated keys the last); with any other problem it cannot.
+ * Reads one JSON value. If it has comments, trailing commas or duplicate keys, the rest can still be
+ * checked (the last of duplicate keys counts). With any other problem it cannot.
  *
  * @param file name for the diagnostics; nothing is read from it
  */
 export function readJson(text: string, file: string): Reading {
   const position = positions(text);
+  const span = ({ offset, length }: Part): Span => ({
+    ...position(offset),
+    end: position(offset + length),
+  });
   const surface = scan(text);
   if (surface.abyss !== null) {
     const problem = diagnostic(
       'INV014',
-      { file, position: position(surface.abyss) },
+      { file, position: span(surface.abyss) },
       {
         what: `more than ${deepest} brackets are open here`,
-        why: 'No inventory is nested so deeply.',
+        why: 'An inventory has only a few levels.',
         remedy: 'Check that this file is the inventory.',
       },
     );
@@ -72,42 +83,43 @@ export function readJson(text: string, file: string): Reading {
   const tree = parseTree(text, errors, { allowTrailingComma: true });
   const chokedOn = new Set(errors.map(({ offset }) => offset));
   const tolerated = surface.dialect.filter(({ offset }) => !chokedOn.has(offset));
-  const dialect = tolerated.map(({ offset, comment }) =>
+  const dialect = tolerated.map(({ comment, ...part }) =>
     diagnostic(
       'INV002',
-      { file, position: position(offset) },
+      { file, position: span(part) },
       {
         what: comment ? 'a comment' : 'a comma before a closing bracket',
-        why: 'An inventory is strict JSON, which every tool reads alike.',
+        why: 'An inventory is strict JSON, so that every tool reads the same values.',
         remedy: comment
-          ? 'Put the words into "notes", of the cluster or of a host.'
+          ? 'Move the text to "notes", of the cluster or of a host.'
           : 'Remove the comma.',
       },
     ),
   );
-  const syntax = firstOfEachLine(errors, position).map(({ error, offset }) =>
-    diagnostic(
+  const syntax = firstOfEachLine(errors, position).map((error) => {
+    const { words, remedy, part } = syntaxProblem(error, text);
+    return diagnostic(
       'INV001',
-      { file, position: position(offset) },
+      { file, position: span(part) },
       {
-        what: `not JSON: ${syntaxWords[printParseErrorCode(error)] ?? 'not understood'}`,
-        why: 'Nothing else in the file can be checked before it is JSON.',
-        remedy: 'Correct the text here or shortly before; "jq . FILE" finds the same place.',
+        what: `not JSON: ${words}`,
+        why: 'Nothing else can be checked until the file is valid JSON.',
+        remedy,
       },
-    ),
-  );
+    );
+  });
   if (tree === undefined || syntax.length > 0) return unreadable([...dialect, ...syntax]);
 
   const repeated: Diagnostic[] = [];
-  const { value, place } = walk(tree, tree.offset, (key, offset, first) => {
-    const at = position(first);
+  const { value, place } = walk(tree, tree, (key, again, first) => {
+    const at = position(first.offset);
     repeated.push(
       diagnostic(
         'INV003',
-        { file, position: position(offset) },
+        { file, position: span(again) },
         {
-          what: `the key "${key}" is given twice, first at ${at.line}:${at.column}`,
-          why: 'Readers of JSON disagree on which of the two counts.',
+          what: `duplicate key "${key}", first at ${at.line}:${at.column}`,
+          why: 'JSON readers disagree on which of the two to use.',
           remedy: 'Remove one of the two.',
         },
       ),
@@ -117,47 +129,47 @@ export function readJson(text: string, file: string): Reading {
     broken: false,
     value,
     diagnostics: [...dialect, ...repeated],
-    locate: (path) => position(find(place, path).offset),
-    locateKey: (path) => position(find(place, path).key),
+    locate: (path) => span(find(place, path, 'value')),
+    locateKey: (path) => span(find(place, path, 'key')),
   };
 }
 
 function unreadable(diagnostics: readonly Diagnostic[]): Reading {
-  const nowhere: Locate = () => ({ line: 1, column: 1 });
+  const nowhere: Locate = () => ({ line: 1, column: 1, end: { line: 1, column: 1 } });
   return { broken: true, value: null, diagnostics, locate: nowhere, locateKey: nowhere };
 }
 
 /**
- * What the parser would accept or choke on: comments, commas before a closing bracket, and (abyss)
- * the first bracket too deep for a parser that calls itself.
+ * Finds comments, commas before a closing bracket and (abyss) the first bracket that is nested too
+ * deeply for a recursive parser.
  */
 function scan(text: string): {
-  readonly abyss: number | null;
-  readonly dialect: readonly { readonly offset: number; readonly comment: boolean }[];
+  readonly abyss: Part | null;
+  readonly dialect: readonly (Part & { readonly comment: boolean })[];
 } {
-  const dialect: { readonly offset: number; readonly comment: boolean }[] = [];
+  const dialect: (Part & { readonly comment: boolean })[] = [];
   const scanner = createScanner(text);
   let depth = 0;
-  let lastComma: number | null = null;
+  let lastComma: Part | null = null;
   for (let token: number = scanner.scan(); token !== end; token = scanner.scan()) {
-    const offset = scanner.getTokenOffset();
+    const part = { offset: scanner.getTokenOffset(), length: scanner.getTokenLength() };
     if (token === lineBreak || token === blank) continue;
     if (token === lineComment || token === blockComment) {
-      dialect.push({ offset, comment: true });
+      dialect.push({ ...part, comment: true });
       continue;
     }
     if (token === openBrace || token === openBracket) depth += 1;
-    if (depth > deepest) return { abyss: offset, dialect };
+    if (depth > deepest) return { abyss: part, dialect };
     if (token === closeBrace || token === closeBracket) {
       depth -= 1;
-      if (lastComma !== null) dialect.push({ offset: lastComma, comment: false });
+      if (lastComma !== null) dialect.push({ ...lastComma, comment: false });
     }
-    lastComma = token === comma ? offset : null;
+    lastComma = token === comma ? part : null;
   }
   return { abyss: null, dialect };
 }
 
-/** Later errors of a line are mostly echoes of its first. */
+/** Later errors of a line usually follow from its first. */
 function firstOfEachLine(
   errors: readonly ParseError[],
   position: (offset: number) => Position,
@@ -171,6 +183,50 @@ function firstOfEachLine(
   });
 }
 
+/** An error of the parser in words. A character that surprises is named, and is its position. */
+function syntaxProblem(
+  { error, offset, length }: ParseError,
+  text: string,
+): { readonly words: string; readonly remedy: string; readonly part: Part } {
+  const token = text.slice(offset, offset + Math.min(length, 200));
+  const code = printParseErrorCode(error);
+  if (code === 'InvalidCharacter') {
+    const at = token.search(/\p{Cc}/u);
+    return {
+      words: `${at < 0 ? 'a control character' : characterWords(token.charAt(at))} in a string`,
+      remedy: 'Remove it, or write it as an escape: \\t for a tab, \\n for a line feed.',
+      part: { offset: offset + Math.max(0, at), length: 1 },
+    };
+  }
+  // Any other character is fine in a string.
+  const strange = token.startsWith('"') ? null : surprise(token);
+  if (strange === null) {
+    return {
+      words: syntaxWords[code] ?? 'syntax error',
+      remedy: 'Correct the text here or shortly before. "jq . FILE" shows the same position.',
+      part: { offset, length: Math.max(1, length) },
+    };
+  }
+  const plain = plainForm(strange);
+  const part = { offset: offset + token.indexOf(strange), length: strange.length };
+  const words = characterWords(strange);
+  if (part.offset === 0 && strange === '\ufeff') {
+    return { words: `${words} at its start`, remedy: 'Save the file as UTF-8 without it.', part };
+  }
+  return {
+    words: `${words} outside of a string`,
+    remedy: plain === null ? 'Remove it.' : `Write ${plainWords[plain] ?? plain} instead.`,
+    part,
+  };
+}
+
+const plainWords: Readonly<Record<string, string>> = {
+  '"': 'a straight double quote (")',
+  "'": 'a straight double quote (")',
+  ' ': 'an ordinary space',
+  '-': 'an ordinary hyphen (-)',
+};
+
 const syntaxWords: Readonly<Record<string, string>> = {
   InvalidSymbol: 'unknown word or character',
   InvalidNumberFormat: 'malformed number',
@@ -180,43 +236,41 @@ const syntaxWords: Readonly<Record<string, string>> = {
   CommaExpected: 'a comma or the closing bracket is expected',
   CloseBraceExpected: 'a closing brace is missing',
   CloseBracketExpected: 'a closing bracket is missing',
-  EndOfFileExpected: 'the text goes on after its end',
+  EndOfFileExpected: 'there is text after the end of the value',
   UnexpectedEndOfComment: 'a comment without end',
   UnexpectedEndOfString: 'a string without closing quote',
   UnexpectedEndOfNumber: 'a number without digits',
   InvalidUnicode: 'a malformed \\u escape in a string',
   InvalidEscapeCharacter: 'an unknown escape in a string',
-  InvalidCharacter: 'a control character in a string',
 };
 
-/** Value and places in one pass, so that a place is found without searching the tree. */
+/** Value and places in one pass, so that a place is found without a search of the tree. */
 function walk(
   node: Node,
-  key: number,
-  onRepeated: (key: string, offset: number, first: number) => void,
+  key: Part,
+  onRepeated: (key: string, again: Part, first: Part) => void,
 ): { readonly value: unknown; readonly place: Place } {
   const inside = new Map<string | number, Place>();
+  const place = { value: partOf(node), key: partOf(key), inside };
   if (node.type === 'array') {
     const values = (node.children ?? []).map((child, i) => {
-      const { value, place } = walk(child, child.offset, onRepeated);
-      inside.set(i, place);
-      return value;
+      const walked = walk(child, child, onRepeated);
+      inside.set(i, walked.place);
+      return walked.value;
     });
-    return { value: values, place: { offset: node.offset, key, inside } };
+    return { value: values, place };
   }
-  if (node.type !== 'object') {
-    return { value: node.value, place: { offset: node.offset, key, inside } };
-  }
+  if (node.type !== 'object') return { value: node.value, place };
   const value = {};
   for (const { children } of node.children ?? []) {
     const [name, content] = children ?? [];
     if (name === undefined || content === undefined) continue;
     const text = String(name.value);
     const first = inside.get(text);
-    if (first !== undefined) onRepeated(text, name.offset, first.key);
-    const member = walk(content, name.offset, onRepeated);
+    if (first !== undefined) onRepeated(text, name, first.key);
+    const member = walk(content, name, onRepeated);
     inside.set(text, member.place);
-    // Not by assignment, which would take the key __proto__ for something else.
+    // An assignment would treat the key __proto__ differently.
     Object.defineProperty(value, text, {
       value: member.value,
       enumerable: true,
@@ -224,20 +278,25 @@ function walk(
       writable: true,
     });
   }
-  return { value, place: { offset: node.offset, key, inside } };
+  return { value, place };
 }
 
-function find(root: Place, path: Path): Place {
+// A node also refers to its parent: keeping it would keep the tree.
+function partOf({ offset, length }: Part): Part {
+  return { offset, length };
+}
+
+function find(root: Place, path: Path, part: 'value' | 'key'): Part {
   let place = root;
   for (const step of path) {
     const next = place.inside.get(step);
-    if (next === undefined) return place;
+    if (next === undefined) return { offset: place[part].offset, length: 1 };
     place = next;
   }
-  return place;
+  return place[part];
 }
 
-/** Offset to line and column, by binary search in the line starts. */
+/** Offset -> line and column, by binary search in the line starts. */
 function positions(text: string): (offset: number) => Position {
   const starts = [0];
   for (const { index } of text.matchAll(/\r\n|\r|\n/gu)) {

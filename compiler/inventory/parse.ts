@@ -1,13 +1,15 @@
-// Turns the text of an inventory into an Inventory, or into all of its problems with their places.
+// The text of an inventory -> an Inventory, or all of its problems with their positions.
 
 import type * as z from 'zod';
+import { characterWords, surprise } from '../characters.ts';
 import { type Code, isCode } from '../codes.ts';
 import { type Diagnostic, diagnostic, hasErrors, nearest, sortDiagnostics } from '../diagnostic.ts';
+import { compareHosts, type Host } from '../hosts.ts';
 import { type Locate, type Path, type Reading, readJson } from './json.ts';
+import { type OtherKind, otherKind, otherText } from './kind.ts';
+import { howToAnswer } from './question.ts';
 import { crossFieldProblems, type Draft, type DraftHost, withLost } from './rules.ts';
 import {
-  compareHosts,
-  type Host,
   hostObject,
   type Inventory,
   type InventoryText,
@@ -19,26 +21,34 @@ import {
   swarmObject,
 } from './schema.ts';
 
-/** What parse answers. `diagnostics` holds warnings only if ok, and at least one error if not. */
+/** `diagnostics` holds only warnings if ok, and at least one error if not. */
 export type Parsed =
   | {
       readonly ok: true;
       readonly inventory: Inventory;
-      /** Place of a value in the text, by its path there (hosts in the order of the text). */
+      /** Position of a value, by its path in the text (hosts in the order of the text). */
       readonly locate: Locate;
       readonly diagnostics: readonly Diagnostic[];
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /**
- * Reads an inventory. Never throws for what a person wrote: syntax problems come alone, as nothing
- * else can be judged by then; all others come together, in the order of their places.
+ * Reads an inventory. Never throws because of its text. Syntax problems are reported alone, because
+ * nothing else can be checked then; all other problems are reported together, ordered by position.
  *
  * @param file name for the diagnostics; nothing is read from it
- * @param lost ids of hosts to take as lost, as given by `--lost`
+ * @param lost host ids given with `--lost`
+ * @param irrelevant problems between fields that do not matter to the caller
  */
-export function parse(text: string, file: string, lost: readonly string[] = []): Parsed {
+export function parse(
+  text: string,
+  file: string,
+  lost: readonly string[] = [],
+  irrelevant: ReadonlySet<Code> = new Set(),
+): Parsed {
   const reading = readJson(text, file);
+  const other = reading.broken ? otherText(text, file) : otherKind(reading.value, file);
+  if (other !== null) return { ok: false, diagnostics: [wrongFile(other, file)] };
   if (reading.broken) return { ok: false, diagnostics: sortDiagnostics(reading.diagnostics) };
   const checked = inventoryObject.safeParse(reading.value);
   const issues: readonly Issue[] = checked.success ? [] : checked.error.issues;
@@ -46,14 +56,26 @@ export function parse(text: string, file: string, lost: readonly string[] = []):
   const diagnostics = sortDiagnostics([
     ...reading.diagnostics,
     ...issues.flatMap((issue) => fieldProblems(issue, reading, file)),
-    ...crossFieldProblems(draft, file, reading.locate),
+    ...crossFieldProblems(draft, file, reading.locate).filter(({ code }) => !irrelevant.has(code)),
   ]);
   if (!checked.success || hasErrors(diagnostics)) return { ok: false, diagnostics };
   const inventory = resolve(checked.data, lost);
   return { ok: true, inventory, locate: reading.locate, diagnostics };
 }
 
-/** Fills in what depends on other fields, and brings the hosts into their order. */
+function wrongFile({ what, command }: OtherKind, file: string): Diagnostic {
+  return diagnostic(
+    'INV060',
+    { file, position: { line: 1, column: 1 } },
+    {
+      what: `this is ${what}, not an inventory`,
+      why: 'Another command reads it.',
+      remedy: `Use: ${command}`,
+    },
+  );
+}
+
+/** Fills in what depends on other fields, and sorts the hosts. */
 function resolve(text: InventoryText, lost: readonly string[]): Inventory {
   const { cluster, notes, swarm, api, recovery } = text;
   const hosts = withLost(text.hosts, lost).map(
@@ -69,30 +91,34 @@ function resolve(text: InventoryText, lost: readonly string[]): Inventory {
       notes: host.notes,
     }),
   );
-  const bump = recovery.revisionBump;
+  const { revisionBump: bump, because, ...asked } = recovery;
   return {
     cluster,
     notes,
     swarm,
     api,
     hosts: hosts.sort(compareHosts),
-    recovery: { ...recovery, revisionBump: bump === 'none' ? null : bump },
+    recovery: {
+      ...asked,
+      revisionBump: bump === 'none' ? null : bump,
+      ...(because === null ? {} : { because }),
+    },
   };
 }
 
 function firstAndRest(addresses: readonly string[]): Host['addresses'] {
   const [first, ...rest] = addresses;
-  if (first === undefined) throw new Error('parse: the schema let a host without address pass');
+  if (first === undefined) throw new Error('parse: the schema accepted a host without an address');
   return [first, ...rest];
 }
 
-// ---- What the rules may judge by -------------------------------------------------------------
+// ---- Input of the rules ----------------------------------------------------------------------
 
 function wholeDraft({ hosts, swarm, recovery }: InventoryText, lost: readonly string[]): Draft {
   return { hosts: hosts.map((host, index) => ({ ...host, index })), swarm, recovery, lost };
 }
 
-/** Every field that is right by itself, whatever is wrong beside it. */
+/** Every field that is valid on its own, whatever is wrong in the others. */
 function soundParts(value: unknown, lost: readonly string[]): Draft {
   const { hosts, swarm, recovery } = members(value);
   const { snapshot } = members(recovery);
@@ -111,7 +137,7 @@ function soundParts(value: unknown, lost: readonly string[]): Draft {
   };
 }
 
-/** The fields of a shape that accept what the value has there; defaults for an absent value. */
+/** The valid fields of a value, by its shape; defaults for a missing value. */
 function soundFields<Shape extends Readonly<Record<string, z.ZodType>>>(
   shape: Shape,
   value: unknown,
@@ -122,7 +148,7 @@ function soundFields<Shape extends Readonly<Record<string, z.ZodType>>>(
     const checked = field.safeParse(given[key]);
     return checked.success ? [[key, checked.data]] : [];
   });
-  // The one cast of this module: Object.fromEntries forgets which key has which type.
+  // The only cast of this module: Object.fromEntries loses the type of each key.
   return Object.fromEntries(entries) as { [Key in keyof Shape]?: z.output<Shape[Key]> };
 }
 
@@ -134,7 +160,7 @@ function members(value: unknown): Readonly<Record<string, unknown>> {
   return isObject(value) ? value : {};
 }
 
-// ---- What zod found, in words of ours --------------------------------------------------------
+// ---- zod issues -> diagnostics ---------------------------------------------------------------
 
 type Issue = z.core.$ZodIssue;
 
@@ -145,12 +171,22 @@ function fieldProblems(issue: Issue, reading: Reading, file: string): readonly D
     diagnostic(code, { file, position: reading.locate(path) }, words);
   const { found, parent, value } = lookUp(reading.value, path);
   const key = path.at(-1);
+  const how = howToAnswer(value);
+  if (how !== null) {
+    return [
+      say('INV061', {
+        what: `${label} is not answered yet`,
+        why: '"plan init" could not learn it.',
+        remedy: how === '' ? 'Replace it by the value.' : `Answer it: ${how}`,
+      }),
+    ];
+  }
 
   if (!found && typeof key === 'string' && isObject(parent)) {
     return [
       say('INV005', {
-        what: `${labelOf(path.slice(0, -1)) || 'the inventory'} has no "${key}"`,
-        why: 'It is required: it has no default, and cannot be guessed.',
+        what: `"${key}" is missing from ${labelOf(path.slice(0, -1)) || 'the inventory'}`,
+        why: 'It is required and has no default.',
         remedy: missingRemedies[key] ?? `Add "${key}"; "plan schema" describes it.`,
       }),
     ];
@@ -163,9 +199,9 @@ function fieldProblems(issue: Issue, reading: Reading, file: string): readonly D
       if (typeof code !== 'string' || !isCode(code)) break;
       return [
         say(code, {
-          what: `${label} cannot be ${show(value)}`,
-          why: `It must be ${issue.message}.`,
-          remedy: malformedRemedies[code] ?? 'Correct it.',
+          what: `${label} is ${show(value)}`,
+          why: `It must be ${issue.message}.${code === 'INV013' ? '' : strangeness(value)}`,
+          remedy: malformedRemedies[code] ?? 'Correct the value.',
         }),
       ];
     }
@@ -189,10 +225,10 @@ function fieldProblems(issue: Issue, reading: Reading, file: string): readonly D
       }
       const words = issue.errors.flatMap(wordsAllowed);
       if (typeof value === 'string' && words.length > 0) {
-        const why = `It must be ${issue.message}.`;
+        const why = `It must be ${issue.message}.${strangeness(value)}`;
         return [say('INV007', { ...wrongWord(label, value, words), why })];
       }
-      // The branch that got past the type of the value is the one that was meant.
+      // The branch that accepts the type of the value is the one that was meant.
       const meant = issue.errors.find((branch) => branch.every((inner) => isInside(inner, value)));
       if (meant === undefined) return [say('INV006', wrongType(label, value, issue.message))];
       return meant.flatMap((inner) =>
@@ -206,9 +242,10 @@ function fieldProblems(issue: Issue, reading: Reading, file: string): readonly D
       if (typeof value === 'number') return [say('INV012', outOfRange(label, value, limit))];
       return [
         say('INV013', {
-          what: `${label} has ${Array.isArray(value) ? value.length : 'too many or few'} elements`,
+          what: `${label} has ${Array.isArray(value) ? value.length : 'too many or too few'} elements`,
           why: `It must have ${limit}.`,
-          remedy: issue.code === 'too_small' ? 'Add what is missing.' : 'Remove what is too much.',
+          remedy:
+            issue.code === 'too_small' ? 'Add the missing elements.' : 'Remove some elements.',
         }),
       ];
     }
@@ -217,9 +254,9 @@ function fieldProblems(issue: Issue, reading: Reading, file: string): readonly D
   }
   return [
     say('INV006', {
-      what: `${label} cannot be ${show(value)}`,
-      why: 'The schema of the inventory does not allow it.',
-      remedy: '"plan schema" prints what it allows.',
+      what: `${label} is ${show(value)}`,
+      why: 'The schema of the inventory does not allow this value.',
+      remedy: 'Use a value that "plan schema" allows.',
     }),
   ];
 }
@@ -231,7 +268,7 @@ function unknownKey(
   reading: Reading,
   file: string,
 ): Diagnostic {
-  // The schema's message is the list of the keys that are known here.
+  // The message of the schema is the list of known keys.
   const known = issue.message.split(' ');
   const close = nearest(key, known);
   const position = reading.locateKey([...path, key]);
@@ -240,19 +277,19 @@ function unknownKey(
     { file, position },
     {
       what: `unknown key "${key}" in ${labelOf(path) || 'the inventory'}`,
-      why: 'It would be ignored, and a default silently take its place.',
+      why: `The key would be ignored and a default used instead.${strangeness(key)}`,
       remedy: close === null ? knownHere(known) : `Did you mean "${close}"?`,
     },
   );
 }
 
 function knownHere(known: readonly string[]): string {
-  const list = `Known here: ${known.join(', ')}.`;
-  // The arm of plain HTTP knows nothing else.
-  return known.join() === 'scheme' ? `${list} Certificates go with "scheme": "https".` : list;
+  const list = `Known keys here: ${known.join(', ')}.`;
+  // The branch for plain HTTP has no other key.
+  return known.join() === 'scheme' ? `${list} Certificates need "scheme": "https".` : list;
 }
 
-/** The words a branch of a union would take in the place of the value. */
+/** The words that a branch of a union accepts as the value. */
 function wordsAllowed(branch: readonly Issue[]): readonly string[] {
   return branch.flatMap((inner) =>
     inner.code === 'invalid_value' && inner.path.length === 0 ? inner.values.map(String) : [],
@@ -268,32 +305,33 @@ function isInside(inner: Issue, value: unknown): boolean {
 function wrongType(label: string, value: unknown, wanted: string) {
   return {
     what: `${label || 'the inventory'} must be ${wanted}, not ${typeName(value)}`,
-    why: 'A value of another type is not converted; it may mean something else.',
+    why: 'Values are not converted to another type.',
     remedy: remedyForType(value, wanted),
   };
 }
 
 function remedyForType(value: unknown, wanted: string): string {
-  if (wanted === typeWords.string && typeof value === 'number') return 'Put it in quotes.';
+  if (wanted === typeWords.string && typeof value === 'number')
+    return 'Put the value in double quotes.';
   if (/number/u.test(wanted) && typeof value === 'string') return 'Remove the quotes.';
-  if (wanted === typeWords.array) return 'Put it in square brackets.';
+  if (wanted === typeWords.array) return 'Put the value in square brackets.';
   return `Write ${wanted}.`;
 }
 
 function wrongWord(label: string, value: string, options: readonly string[]) {
   const close = nearest(value, options);
   return {
-    what: `${label} cannot be ${show(value)}`,
-    why: `It must be ${options.length > 1 ? 'one of ' : ''}${quoted(options)}.`,
-    remedy: close === null ? 'Write it exactly so.' : `Did you mean "${close}"?`,
+    what: `${label} is ${show(value)}`,
+    why: `It must be ${options.length > 1 ? 'one of ' : ''}${quoted(options)}.${strangeness(value)}`,
+    remedy: close === null ? 'Use one of these values.' : `Did you mean "${close}"?`,
   };
 }
 
 function outOfRange(label: string, value: number, limit: string) {
   return {
-    what: `${label} cannot be ${value}`,
+    what: `${label} is ${value}`,
     why: `It must be ${limit}.`,
-    remedy: 'Correct the number; "plan schema" shows unit, range and default.',
+    remedy: 'Correct the number. "plan schema" shows unit, range and default.',
   };
 }
 
@@ -307,17 +345,17 @@ const typeWords: Readonly<Record<string, string>> = {
 };
 
 const malformedRemedies: Partial<Readonly<Record<Code, string>>> = {
-  INV008: 'Write it as the running system has it; what cannot be written so is not supported.',
-  INV009: 'Write an address of this host alone; ports go into "ports".',
-  INV010: 'Write the path in full and plainly, as "realpath" on the host prints it.',
-  INV011: 'Copy it from sha256sum, or from /etc/machine-id.',
-  INV013: 'Shorten it, and remove control characters.',
+  INV008: 'Use the name from the running system. Names of another form are not supported.',
+  INV009: 'Use an address of this host. Put ports into "ports".',
+  INV010: 'Use the absolute path that "realpath" prints on the host.',
+  INV011: 'Copy it from the output of sha256sum, or from /etc/machine-id.',
+  INV013: 'Shorten the text and remove control characters.',
 };
 
 const missingRemedies: Readonly<Record<string, string>> = {
-  id: 'Add "id": its PGEDGE_HOST_ID, as GET /v1/hosts lists it.',
+  id: 'Add "id": the PGEDGE_HOST_ID of the host, as listed by GET /v1/hosts.',
   addresses: 'Add "addresses": a list of the addresses by which other hosts reach it.',
-  mode: 'Add "mode": "server" or "client", as GET /v1/hosts shows etcd_mode.',
+  mode: 'Add "mode": "server" or "client". GET /v1/hosts shows it as etcd_mode.',
   scheme: 'Add "scheme": "http" or "https".',
 };
 
@@ -332,6 +370,12 @@ function typeName(value: unknown): string {
 function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** Names the first character that is not printable ASCII, which may look as if it were. */
+function strangeness(value: unknown): string {
+  const strange = typeof value === 'string' ? surprise(value) : null;
+  return strange === null ? '' : ` It contains ${characterWords(strange)}.`;
 }
 
 function quoted(words: readonly string[]): string {

@@ -1,20 +1,21 @@
-// Turns a draft, the sound parts of an inventory text, into the problems that span several fields.
+// Valid parts of an inventory text -> the problems that concern several fields.
 
 import { isIPv6 } from 'node:net';
 import type { Code } from '../codes.ts';
 import { type Diagnostic, diagnostic, nearest } from '../diagnostic.ts';
+import type { Host } from '../hosts.ts';
 import { assess, chooseRecovery, isDeclared, type Voter } from '../quorum.ts';
 import type { Locate, Path } from './json.ts';
-import type { Host, HostText, InventoryText } from './schema.ts';
+import type { HostText, InventoryText } from './schema.ts';
 
-/** A host of which any field may be missing because its own value was refused. */
+/** A host. A field is missing if its own value is invalid. */
 export interface DraftHost extends Partial<Omit<HostText, 'ports'>> {
-  /** Where it stands in the text. */
+  /** Its index in the text. */
   readonly index: number;
   readonly ports?: Partial<HostText['ports']>;
 }
 
-/** What could be understood of an inventory text. Absent: refused, so no rule may judge by it. */
+/** The valid parts of an inventory text. Rules ignore what is missing, because it was invalid. */
 export interface Draft {
   readonly hosts: readonly DraftHost[];
   readonly swarm: Partial<InventoryText['swarm']>;
@@ -29,7 +30,7 @@ type Words = Pick<Diagnostic, 'what' | 'why' | 'remedy'>;
 type Say = (code: Code, path: Path | null, words: Words) => Diagnostic;
 type Rule = (draft: Draft, say: Say) => readonly Diagnostic[];
 
-/** All problems across fields, in no order. Linear in the number of hosts. */
+/** All problems that concern several fields, unordered. Linear in the number of hosts. */
 export function crossFieldProblems(
   draft: Draft,
   file: string,
@@ -42,8 +43,8 @@ export function crossFieldProblems(
 }
 
 /**
- * The hosts with those of `lost` declared lost, where they were not already said to be lost in a
- * particular way; and once anything is declared, hosts without a state are alive.
+ * Applies `--lost`: these hosts become `lost`, unless their state is already more precise. If any host
+ * has a state then, hosts without a state are alive.
  */
 export function withLost<H extends Partial<Pick<Host, 'id' | 'state'>>>(
   hosts: readonly H[],
@@ -62,14 +63,14 @@ export function withLost<H extends Partial<Pick<Host, 'id' | 'state'>>>(
 function uniqueIds(draft: Draft, say: Say): readonly Diagnostic[] {
   return repeated(draft.hosts, ({ id }) => id).map(({ host, first, key }) =>
     say('INV020', ['hosts', host.index, 'id'], {
-      what: `hosts[${host.index}] has the id "${key}" of hosts[${first.index}]`,
-      why: 'Scripts and the Control Plane know a host by its id alone.',
-      remedy: 'Give each host its own PGEDGE_HOST_ID, or remove the host that was pasted twice.',
+      what: `hosts[${host.index}] has the same id "${key}" as hosts[${first.index}]`,
+      why: 'Scripts and the Control Plane identify a host only by its id.',
+      remedy: 'Use the PGEDGE_HOST_ID of each host, or remove the duplicate host.',
     }),
   );
 }
 
-/** No address twice in one host; hosts that share one differ in all ports and in directory. */
+/** No duplicate address in a host; hosts that share one differ in all ports and in directory. */
 function uniqueAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
   const found: Diagnostic[] = [];
   const machines = new Map<string, Machine>();
@@ -82,7 +83,7 @@ function uniqueAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
         found.push(
           say('INV021', path, {
             what: `${label(host)} has the address ${address} twice`,
-            why: 'Each address of a host is tried once, in the order given.',
+            why: 'Scripts try each address once, in this order.',
             remedy: 'Remove one of the two.',
           }),
         );
@@ -106,7 +107,7 @@ function uniqueAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
   return found;
 }
 
-/** What the hosts met so far occupy at one address. */
+/** What the hosts seen so far use at one address. */
 interface Machine {
   readonly first: DraftHost;
   readonly listeners: Map<number, { readonly host: DraftHost; readonly role: PortRole }>;
@@ -128,10 +129,10 @@ function sharedMachine(
   if (pasted !== undefined) {
     return [
       say('INV021', path, {
-        what: `${label(host)} has the address ${address} of ${label(pasted.listener.host)}`,
-        why: 'Scripts probe, fence and join hosts by address, and would meet the other host.',
+        what: `${label(host)} has the same address ${address} as ${label(pasted.listener.host)}`,
+        why: 'Scripts probe, fence and join hosts by address, so they would reach the wrong host.',
         remedy:
-          'Correct the address; if both run on one machine, give each its own three ports ' +
+          'Correct the address. If both run on one machine, give each host its own three ports ' +
           'and data directory.',
       }),
     ];
@@ -140,10 +141,10 @@ function sharedMachine(
     return collisions.map(({ role, words, listener }) =>
       say('INV022', ['hosts', host.index, 'ports', role], {
         what:
-          `${words} port ${host.ports?.[role]} of ${label(host)} is the ` +
+          `${words} port ${host.ports?.[role]} of ${label(host)} is also the ` +
           `${portWords[listener.role]} port of ${label(listener.host)} on ${address}`,
-        why: 'One address has each port once; the second listener could not start.',
-        remedy: 'Give the six listeners on this address six ports.',
+        why: 'Two listeners cannot use the same port on one address.',
+        remedy: 'Use six different ports for the six listeners on this address.',
       }),
     );
   }
@@ -151,16 +152,16 @@ function sharedMachine(
   return [
     say('INV023', path, {
       what: `${label(host)} and ${label(machine.first)} share the machine at ${address}`,
-      why: 'They fail together: server hosts there are several votes lost at once.',
-      remedy: 'Nothing, if they really run on one machine; else correct the address.',
+      why: 'They fail together. If both are server hosts, the cluster loses two votes at once.',
+      remedy: 'If they run on one machine, nothing. Otherwise correct the address.',
     }),
     ...(neighbour === undefined
       ? []
       : [
           say('INV025', ['hosts', host.index, 'dataDirectory'], {
             what: `${label(host)} and ${label(neighbour)} share ${host.dataDirectory} at ${address}`,
-            why: 'Moving the etcd of one aside would move that of the other.',
-            remedy: 'Give each its own data directory, as its service mounts it.',
+            why: 'Setting aside the etcd of one host would also set aside that of the other.',
+            remedy: 'Give each host the data directory that its service mounts.',
           }),
         ]),
   ];
@@ -177,9 +178,9 @@ function distinctPorts(draft: Draft, say: Say): readonly Diagnostic[] {
       if (other === undefined) continue;
       found.push(
         say('INV022', ['hosts', host.index, 'ports', role], {
-          what: `${words} port of ${label(host)} is ${host.ports?.[role]}, its ${other[1]} port`,
-          why: 'One address has each port once; the second listener could not start.',
-          remedy: 'Give the three listeners three ports; standard are 3000, 2379 and 2380.',
+          what: `${words} port ${host.ports?.[role]} of ${label(host)} is also its ${other[1]} port`,
+          why: 'Two listeners cannot use the same port on one address.',
+          remedy: 'Use three different ports; the defaults are 3000, 2379 and 2380.',
         }),
       );
     }
@@ -196,14 +197,15 @@ function uniqueMachineIds(draft: Draft, say: Say): readonly Diagnostic[] {
     })
     .map(({ host, first }) =>
       say('INV024', ['hosts', host.index, 'machineId'], {
-        what: `${label(host)} has the machine id of ${label(first)}`,
-        why: 'The machine id is how a script refuses to run on the wrong host.',
-        remedy: 'Copy /etc/machine-id from each host; if they are equal there, leave both out.',
+        what: `${label(host)} has the same machine id as ${label(first)}`,
+        why: 'Scripts use the machine id to refuse to run on the wrong host.',
+        remedy:
+          'Copy /etc/machine-id from each host. If the hosts have the same id, leave both out.',
       }),
     );
 }
 
-/** Service names are unique and fit into Swarm's 63 characters, also where they are the default. */
+/** Service names, also default ones, are unique and have at most 63 characters. */
 function soundServices(draft: Draft, say: Say): readonly Diagnostic[] {
   const stack = draft.swarm.stack;
   const service = (host: DraftHost) => {
@@ -217,24 +219,24 @@ function soundServices(draft: Draft, say: Say): readonly Diagnostic[] {
     .map((host) =>
       say('INV027', ['hosts', host.index, 'id'], {
         what: `the service of ${label(host)} would be named ${service(host)}`,
-        why: 'Swarm allows 63 characters, so the service has another name.',
-        remedy: 'Put its name, as "docker service ls" shows it, into "service".',
+        why: 'Swarm allows 63 characters, so the service must have another name.',
+        remedy: 'Set "service" to the name that "docker service ls" shows.',
       }),
     );
   const twice = repeated(draft.hosts, service)
-    // The same id twice says it already.
+    // A duplicate id is already reported.
     .filter(({ host }) => host.service !== null || !ids.has(host.index))
     .map(({ host, first, key }) =>
       say('INV026', ['hosts', host.index, 'service'], {
-        what: `${label(host)} has the service ${key} of ${label(first)}`,
-        why: 'Stopping one host would stop the other.',
-        remedy: 'Name the service of each host as "docker service ls" shows it.',
+        what: `${label(host)} has the same service ${key} as ${label(first)}`,
+        why: 'Stopping one host would also stop the other.',
+        remedy: 'Set "service" of each host to the name that "docker service ls" shows.',
       }),
     );
   return [...tooLong, ...twice];
 }
 
-/** A host that others have to reach has no loopback address. */
+/** In a cluster with several hosts, no host has a loopback address. */
 function reachableAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
   if (draft.hosts.length < 2) return [];
   return draft.hosts.flatMap((host) =>
@@ -243,15 +245,15 @@ function reachableAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
       return [
         say('INV028', ['hosts', host.index, 'addresses', i], {
           what: `${label(host)} has the loopback address ${address}`,
-          why: 'No other host reaches it by this address; each would reach itself.',
-          remedy: 'Give the address by which the other hosts reach it.',
+          why: 'No other host can reach it by this address; each would reach itself.',
+          remedy: 'Use the address by which the other hosts reach it.',
         }),
       ];
     }),
   );
 }
 
-/** The recovery host exists, is a server host and has not been lost. */
+/** The recovery host exists, is a server host and is not lost. */
 function soundRecoveryHost(draft: Draft, say: Say): readonly Diagnostic[] {
   const id = draft.recovery.host;
   if (id === undefined || id === null) return [];
@@ -265,8 +267,8 @@ function soundRecoveryHost(draft: Draft, say: Say): readonly Diagnostic[] {
     );
     return [
       say('INV030', path, {
-        what: `recovery host "${id}" is not among the hosts`,
-        why: 'The recovery host is one of the server hosts of the cluster.',
+        what: `recovery host "${id}" is not in "hosts"`,
+        why: 'The recovery host must be a server host of this cluster.',
         remedy: close === null ? 'Name one of the hosts.' : `Did you mean "${close}"?`,
       }),
     ];
@@ -278,8 +280,8 @@ function soundRecoveryHost(draft: Draft, say: Say): readonly Diagnostic[] {
 function recoveryIsClient(host: DraftHost, path: Path, say: Say): Diagnostic {
   return say('INV031', path, {
     what: `recovery host ${label(host)} is a client host`,
-    why: 'Only a server host runs an etcd and holds the certificates for one.',
-    remedy: 'Name a server host, or leave "host" out to have one chosen.',
+    why: 'Only a server host runs etcd and has its certificates.',
+    remedy: 'Name a server host, or leave "host" out: plan then chooses one.',
   });
 }
 
@@ -297,21 +299,21 @@ function recoveryIsLost(
   if (state === 'replaced' && alive.length === 0) return [];
   const instead =
     alive.length === 0
-      ? 'No server host is alive: put a new machine in the place of one and declare it "replaced".'
-      : `Name one that is alive, such as ${alive[0]?.id}; if this one is back, declare it "alive".`;
+      ? 'No server host is alive: replace one with a new machine and declare it "replaced".'
+      : `Name a host that is alive, such as ${alive[0]?.id}. If ${label(host)} is back, declare it "alive".`;
   return [
     say('INV032', path, {
       what: `recovery host ${label(host)} is declared ${state}`,
       why:
         state === 'replaced'
-          ? 'A new machine has no data, while a server host that is alive still has its own.'
-          : 'The recovery begins on this host, with its disk and its certificates.',
+          ? 'A new machine has no data, but a server host that is alive still has its data.'
+          : 'The recovery starts on this host and needs its disk and certificates.',
       remedy: instead,
     }),
   ];
 }
 
-/** There are server hosts; and a single one is a risk to be said. */
+/** There is a server host; if there is only one, a warning. */
 function enoughServers(draft: Draft, say: Say): readonly Diagnostic[] {
   const voters = roster(draft);
   if (voters === null || voters.length === 0) return [];
@@ -320,8 +322,9 @@ function enoughServers(draft: Draft, say: Say): readonly Diagnostic[] {
     return [
       say('INV033', ['hosts'], {
         what: `none of ${count(voters.length, 'host')} is a server host`,
-        why: 'Quorum is a matter of server hosts; without one there is nothing to recover.',
-        remedy: 'Set "mode" as GET /v1/hosts shows etcd_mode; in Swarm, managers are servers.',
+        why: 'Only server hosts count for quorum; without one there is nothing to recover.',
+        remedy:
+          'Set "mode" to the etcd_mode that GET /v1/hosts shows. Swarm managers are usually servers.',
       }),
     ];
   }
@@ -329,17 +332,17 @@ function enoughServers(draft: Draft, say: Say): readonly Diagnostic[] {
   return [
     say('INV041', ['hosts'], {
       what: `${servers[0]} is the only server host: N=1, quorum 1`,
-      why: 'Its loss is the loss of quorum and of all data in etcd.',
+      why: 'If it is lost, the quorum and all data in etcd are lost.',
       remedy: 'Schedule the snapshot script and keep its files on another machine.',
     }),
   ];
 }
 
-/** With losses declared, quorum is lost, and a server host is there to restore on. */
+/** If losses are declared: quorum is lost, and there is a server host to restore on. */
 function quorumIsLost(draft: Draft, say: Say): readonly Diagnostic[] {
   const voters = roster(draft);
   if (voters === null) return [];
-  // A misspelt --lost may be the vote that decides.
+  // A misspelled --lost may be the deciding vote.
   const ids = new Set(voters.map(({ id }) => id));
   if (draft.lost.some((id) => !ids.has(id))) return [];
   const quorum = assess({ hosts: voters });
@@ -350,11 +353,11 @@ function quorumIsLost(draft: Draft, say: Say): readonly Diagnostic[] {
       say('INV034', ['hosts'], {
         what: `quorum is not lost, this is the wrong tool: ${quorum.words}`,
         why:
-          'The cluster still has a leader and takes writes; this recovery would void its ' +
-          'memberships and lose the writes since the snapshot.',
+          'The cluster still has a leader and accepts writes. This recovery would discard its ' +
+          'memberships and the writes since the snapshot.',
         remedy:
-          `Recover single hosts through the API, which works: remove ${removed} and join again. ` +
-          'If more server hosts are lost, declare them.',
+          `Use the API, which still works: remove ${removed} and join again. ` +
+          'If more server hosts are lost, declare them lost.',
       }),
     ];
   }
@@ -363,15 +366,15 @@ function quorumIsLost(draft: Draft, say: Say): readonly Diagnostic[] {
   return [
     say('INV035', ['hosts'], {
       what: `no server host is alive or replaced: ${quorum.words}`,
-      why: 'The recovery begins on one machine that is there.',
+      why: 'The recovery starts on a server host that is available.',
       remedy:
-        'Put a new machine in the place of one (same address, id and data directory) and declare ' +
-        'it "replaced"; or declare a host that came back with its disk "alive".',
+        'Replace one with a new machine (same address, id and data directory) and declare it ' +
+        '"replaced". If a host is back with its disk, declare it "alive".',
     }),
   ];
 }
 
-/** The snapshot source fits the file given, and the state of the recovery host. */
+/** The snapshot source fits the path and the SHA-256. */
 function soundSnapshot(draft: Draft, say: Say): readonly Diagnostic[] {
   const { source, path, sha256 } = draft.recovery.snapshot ?? {};
   const at = (key: string) => ['recovery', 'snapshot', key];
@@ -380,37 +383,37 @@ function soundSnapshot(draft: Draft, say: Say): readonly Diagnostic[] {
     found.push(
       say('INV037', at('source'), {
         what: `snapshot source "${source}" has no path`,
-        why: 'It is a file that somebody put on the recovery host.',
-        remedy: 'Give its absolute path there as "path".',
+        why: 'This source reads a file on the recovery host.',
+        remedy: 'Set "path" to the absolute path of the file on the recovery host.',
       }),
     );
   }
   if (source === 'salvage' && typeof path === 'string') {
     found.push(
       say('INV038', at('path'), {
-        what: 'snapshot source "salvage" reads no file, but a path is given',
+        what: 'snapshot source "salvage" reads no file, but there is a path',
         why: 'The file would be ignored.',
-        remedy: 'Say "saved" to restore the file, or "freshest" to compare both.',
+        remedy: 'Use source "saved" to restore the file, or "freshest" to compare both.',
       }),
     );
   }
   if (typeof sha256 === 'string' && path === null) {
     found.push(
       say('INV038', at('sha256'), {
-        what: 'a SHA-256 is given, but no snapshot path',
-        why: 'It pins the file at the path; there is nothing to pin.',
-        remedy: 'Give the path, or remove the SHA-256.',
+        what: 'there is a SHA-256, but no snapshot path',
+        why: 'The SHA-256 pins the file at this path.',
+        remedy: 'Set the path, or remove the SHA-256.',
       }),
     );
   }
   return found;
 }
 
-/** A new machine holds no data to salvage, and its Swarm is built from the stack file. */
+/** A new machine has no data to salvage, and its Swarm is created from the stack file. */
 function soundTotalLoss(draft: Draft, say: Say): readonly Diagnostic[] {
   const host = recoveryHost(draft);
   if (host === null || host.state !== 'replaced') return [];
-  // With another alive it is the wrong recovery host, which is said already.
+  // If another is alive, this is the wrong recovery host, which is already reported.
   if (draft.hosts.some(({ mode, state }) => mode === 'server' && state === 'alive')) return [];
   const { source, path } = draft.recovery.snapshot ?? {};
   const found: Diagnostic[] = [];
@@ -420,8 +423,8 @@ function soundTotalLoss(draft: Draft, say: Say): readonly Diagnostic[] {
         what:
           `snapshot source "${source}"${source === 'freshest' ? ' without a path' : ''}, ` +
           `but recovery host ${host.id} is a new machine`,
-        why: 'A new machine holds no data of the cluster to salvage.',
-        remedy: 'Put a saved snapshot there: source "saved" and its path.',
+        why: 'A new machine has no data to salvage.',
+        remedy: 'Copy a saved snapshot to this machine, and set source "saved" and its path.',
       }),
     );
   }
@@ -429,15 +432,15 @@ function soundTotalLoss(draft: Draft, say: Say): readonly Diagnostic[] {
     found.push(
       say('INV039', ['swarm'], {
         what: `recovery host ${host.id} is a new machine, but there is no stack file`,
-        why: 'The Swarm is lost as well and is built anew from the stack file.',
-        remedy: 'Put the stack file there and give its path as "swarm.stackFile".',
+        why: 'The Swarm is lost too. A new one is created from the stack file.',
+        remedy: 'Copy the stack file to this machine and set "swarm.stackFile" to its path.',
       }),
     );
   }
   return found;
 }
 
-/** The snapshot does not lie in the directory that the restore moves aside. */
+/** The snapshot is not in the directory that the restore sets aside. */
 function snapshotStays(draft: Draft, say: Say): readonly Diagnostic[] {
   const path = draft.recovery.snapshot?.path;
   if (typeof path !== 'string') return [];
@@ -450,9 +453,10 @@ function snapshotStays(draft: Draft, say: Say): readonly Diagnostic[] {
   if (host === undefined) return [];
   return [
     say('INV040', ['recovery', 'snapshot', 'path'], {
-      what: `the snapshot lies in ${host.dataDirectory}/etcd of ${label(host)}`,
-      why: 'The restore moves that directory aside first.',
-      remedy: 'Use source "salvage" for the data of the host itself, or copy the file elsewhere.',
+      what: `the snapshot is in ${host.dataDirectory}/etcd of ${label(host)}`,
+      why: 'The restore sets this directory aside first.',
+      remedy:
+        'For the data of the host itself, use source "salvage". Otherwise copy the file to another directory.',
     }),
   ];
 }
@@ -460,7 +464,7 @@ function snapshotStays(draft: Draft, say: Say): readonly Diagnostic[] {
 /** --lost names hosts of the inventory. */
 function knownLost(draft: Draft, say: Say): readonly Diagnostic[] {
   const ids = draft.hosts.map(({ id }) => id);
-  // A host whose id was refused may be the one that is meant.
+  // A host with an invalid id may be the one that is meant.
   if (ids.includes(undefined)) return [];
   const known = new Set(ids);
   return [...new Set(draft.lost)]
@@ -471,11 +475,11 @@ function knownLost(draft: Draft, say: Say): readonly Diagnostic[] {
         ids.flatMap((each) => each ?? []),
       );
       return say('INV042', null, {
-        what: `--lost names "${id}", which is not among the hosts`,
-        why: 'Only hosts of the inventory can be planned for.',
+        what: `--lost names "${id}", which is not in "hosts"`,
+        why: 'A plan can only contain hosts of the inventory.',
         remedy:
           close === null
-            ? 'Give ids of the inventory, separated by commas.'
+            ? 'Use host ids of the inventory, separated by commas.'
             : `Did you mean "${close}"?`,
       });
     });
@@ -515,7 +519,7 @@ function samePort(a: number | undefined, b: number | undefined): boolean {
   return a !== undefined && a === b;
 }
 
-/** Each host whose key an earlier one has, with the first that has it. */
+/** Each host with the same key as an earlier one, with the first of them. */
 function repeated(
   hosts: readonly DraftHost[],
   keyOf: (host: DraftHost) => string | undefined,
@@ -530,7 +534,7 @@ function repeated(
   });
 }
 
-/** The hosts for the arithmetic; null unless id, mode and state of every one are sound. */
+/** The hosts for the quorum; null unless id, mode and state of all hosts are valid. */
 function roster(draft: Draft): readonly Voter[] | null {
   const voters = draft.hosts.flatMap(({ id, mode, state }): readonly Voter[] =>
     id === undefined || mode === undefined || state === undefined ? [] : [{ id, mode, state }],
@@ -543,7 +547,7 @@ function declares(draft: Draft): boolean {
   return voters === null || isDeclared({ hosts: voters });
 }
 
-/** The recovery host named or, with losses declared, chosen; null where that cannot be told. */
+/** The recovery host: as named or, if losses are declared, as chosen; null if it is not known. */
 function recoveryHost(draft: Draft): DraftHost | null {
   const named = draft.recovery.host;
   if (named === undefined) return null;

@@ -1,101 +1,21 @@
-// The one zod object of an inventory: turns parsed JSON into an Inventory, and into JSON Schema.
+// The zod object of an inventory: parsed JSON -> Inventory, and its JSON Schema.
 
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import type { Code } from '../codes.ts';
-
-/** What is known about a host at the incident. `lost` means: lost, and not yet known how. */
-export type HostState = 'alive' | 'returning' | 'replaced' | 'gone' | 'lost';
-
-/** A host's `etcd_mode`: only server hosts are members and count for quorum. */
-export type HostMode = 'server' | 'client';
-
-/** How scripts reach the Control Plane API. Paths are absolute, on the host a script runs on. */
-type Api =
-  | { readonly scheme: 'http' }
-  | {
-      readonly scheme: 'https';
-      readonly caCert: string;
-      readonly clientCert: string;
-      readonly clientKey: string;
-    };
-
-/** One host of the cluster, defaults filled. */
-export interface Host {
-  readonly id: string;
-  /** IPv4, IPv6 (without brackets and zone) or host names; the first is the preferred one. */
-  readonly addresses: readonly [string, ...string[]];
-  readonly mode: HostMode;
-  /** Absolute, at least two components, no trailing slash. */
-  readonly dataDirectory: string;
-  /** TCP ports. */
-  readonly ports: { readonly api: number; readonly etcdClient: number; readonly etcdPeer: number };
-  /** Swarm service name; `<stack>_<id>` unless the text says otherwise. */
-  readonly service: string;
-  /** 32 lower-case hex digits of /etc/machine-id, or null: the guard then goes by addresses. */
-  readonly machineId: string | null;
-  /** Null on every host: nothing declared, before the incident. Else null was read as `alive`. */
-  readonly state: HostState | null;
-  readonly notes: string | null;
-}
-
-/** Where the snapshot comes from (guide 1.1, 2.1). */
-interface SnapshotChoice {
-  readonly source: 'freshest' | 'salvage' | 'saved' | 'raw';
-  /** Absolute, on the recovery host; required by `saved` and `raw`. */
-  readonly path: string | null;
-  /** 64 lower-case hex digits pinning the file at `path`. */
-  readonly sha256: string | null;
-}
-
-/** Deadlines of the bounded waits, in seconds. */
-interface Deadlines {
-  readonly stop: number;
-  readonly swarm: number;
-  readonly etcd: number;
-  readonly api: number;
-  readonly fresh: number;
-  readonly task: number;
-  readonly join: number;
-}
-
-/** The choices of the recovery itself. */
-interface Recovery {
-  /** Id of the recovery host, or null: see chooseRecovery in quorum.ts. */
-  readonly host: string | null;
-  readonly snapshot: SnapshotChoice;
-  /** Revisions added at the restore (guide 2.3); null is the text's "none". */
-  readonly revisionBump: number | null;
-  /** Guide 3.2 a: proof on loopback ports, or skipped. */
-  readonly rewriteMembership: 'loopback' | 'skip';
-  /** Guide 3.2 b, in seconds; 0 is none. */
-  readonly tokenWindow: number;
-  /** `guide`: every server host is removed and joined, also where it could be reattached. */
-  readonly rejoin: 'evidence' | 'guide';
-  /** Guide 8.1. */
-  readonly restart: 'rolling' | 'all-at-once' | 'none';
-  /** Owner of the restored directory (guide 2.4): that of the old one, or named. */
-  readonly owner: 'reference' | { readonly user: string; readonly group: string };
-  readonly deadlines: Deadlines;
-  readonly tools: {
-    /** Absolute directory of etcd, etcdctl and etcdutl on the hosts; null: found by PATH. */
-    readonly directory: string | null;
-  };
-}
+import { type Host, hostMode, hostState, type ValueOf } from '../hosts.ts';
 
 /** A checked inventory: defaults filled, hosts in the order of compareHosts, deeply readonly. */
-export interface Inventory {
-  readonly cluster: string;
-  readonly notes: string | null;
-  readonly swarm: {
-    readonly stack: string;
-    /** Absolute path of the stack file, on the recovery host; needed to build Swarm anew. */
-    readonly stackFile: string | null;
-  };
-  readonly api: Api;
+export type Inventory = Pick<Text, 'cluster' | 'notes' | 'swarm' | 'api'> & {
   readonly hosts: readonly Host[];
-  readonly recovery: Recovery;
-}
+  /** A null revision bump is the text's "none". */
+  readonly recovery: Omit<Text['recovery'], 'revisionBump' | 'because'> & {
+    readonly revisionBump: number | null;
+    /** Left out if the text has none, so that the digests of older inventories stay. */
+    readonly because?: string;
+  };
+};
+type Text = ValueOf<typeof inventoryObject>;
 
 const name = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/u;
 const hostId = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/u;
@@ -107,14 +27,15 @@ const addressLetters = /^[0-9A-Za-z.:-]{1,253}$/u;
 const hostName =
   /^([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)*[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?$/u;
 const numericEnd = /(^|\.)[0-9]+$/u;
-// No control, format (bidirectional overrides), surrogate or line-separator characters: what a
-// reviewer sees in the script is what bash gets.
+// No control, format (bidirectional overrides), surrogate or line-separator characters: bash must get
+// exactly what a reviewer sees in the script.
 const absolutePath = /^(\/(?!\.{1,2}(\/|$))[^/\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+)+$/u;
 const deepPath = /^(\/(?!\.{1,2}(\/|$))[^/\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+){2,}$/u;
 const searchPath = /^(\/(?!\.{1,2}(\/|$))[^/:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+)+$/u;
+const oneLine = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u;
 const prose = /^([\t\n]|[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}])*$/u;
 
-/** Whether other hosts can reach a host by this text: an address of one machine, or a name. */
+/** Whether the text is an address of one machine, or a host name. */
 function isAddress(text: string): boolean {
   if (isIPv4(text)) return !/^(0|22[4-9]|23[0-9]|2[45][0-9])\./u.test(text);
   if (isIPv6(text)) return !text.includes('%') && !/^([0:]+$|ff)/iu.test(text);
@@ -127,8 +48,8 @@ interface Field {
 }
 
 /**
- * A string field whose refusals carry a diagnostic code and words of ours.
- * `rule` completes the sentence "must be ...". The pattern is for editors, `accepts` decides.
+ * A string field with its diagnostic code. `rule` completes the sentence "It must be ...". The pattern
+ * is for editors; `accepts` decides.
  */
 function text(
   code: Code,
@@ -156,7 +77,7 @@ function path(field: Field) {
   });
 }
 
-/** An object without unknown keys; the message of a refusal is the list of the known ones. */
+/** An object without unknown keys; the error message is the list of known keys. */
 function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: (issue) => {
@@ -165,7 +86,7 @@ function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   });
 }
 
-/** The same field, or null where it is left out; editors show its description all the same. */
+/** The same field, or null if it is left out, with the same description for editors. */
 function orNull(field: ReturnType<typeof text>) {
   return field
     .nullable()
@@ -188,7 +109,11 @@ function deadline(wait: string, seconds: number) {
     .min(1)
     .max(86400)
     .default(seconds)
-    .meta({ description: `Longest wait for ${wait}.`, examples: [seconds], 'x-unit': 'seconds' });
+    .meta({
+      description: `Limit of the wait for ${wait}.`,
+      examples: [seconds],
+      'x-unit': 'seconds',
+    });
 }
 
 const notes = orNull(
@@ -197,14 +122,15 @@ const notes = orNull(
     'text of at most 4000 characters without control characters other than tab and line feed',
     prose,
     {
-      description: 'Free text for people; it reaches the plan and the runbook, and no script.',
+      description:
+        'Free text for people. It is copied to the plan and the runbook, not to scripts.',
       examples: ['Power cut in room 2 on Monday; both disks are intact.'],
     },
     (value) => value.length <= 4000 && prose.test(value),
   ),
 );
 
-/** The ports of a host, as written in the text. */
+/** The ports of a host, in the text. */
 export const portsObject = strict({
   api: port('the Control Plane API', 3000),
   etcdClient: port('the embedded etcd for clients', 2379),
@@ -216,20 +142,25 @@ export const portsObject = strict({
     examples: [{ api: 3000, etcdClient: 2379, etcdPeer: 2380 }],
   });
 
-/** One host as written in the text. */
+/** One host, in the text. */
 export const hostObject = strict({
-  id: text('INV008', 'lower-case letters, digits and inner hyphens, 1 to 63 of them', hostId, {
-    description: 'Host id: PGEDGE_HOST_ID, as listed by /v1/hosts.',
-    examples: ['host-1'],
-  }),
+  id: text(
+    'INV008',
+    '1 to 63 lower-case letters, digits and hyphens, no hyphen first or last',
+    hostId,
+    {
+      description: 'Host id: PGEDGE_HOST_ID, as listed by GET /v1/hosts.',
+      examples: ['host-1'],
+    },
+  ),
   addresses: z
     .array(
       text(
         'INV009',
-        'an IPv4 address, an IPv6 address without brackets and zone, or a host name, of one machine',
+        'the IPv4 address, IPv6 address without brackets and zone, or host name of one machine',
         addressLetters,
         {
-          description: 'Address by which the other hosts reach this one.',
+          description: 'Address by which the other hosts reach this host.',
           examples: ['10.0.0.1', '2001:db8::1', 'host-1.example.com'],
         },
         isAddress,
@@ -238,29 +169,34 @@ export const hostObject = strict({
     .min(1)
     .max(16)
     .meta({
-      description: 'Addresses of the host; the first is the one its certificate and peers use.',
+      description: 'Addresses of the host. The first is the one in its certificate and peer URL.',
       examples: [['10.0.0.1'], ['2001:db8::1', 'host-1.example.com']],
     }),
-  mode: z.enum(['server', 'client']).meta({
+  mode: hostMode.meta({
     description: 'etcd_mode of the host. Only server hosts count for quorum.',
     examples: ['server'],
   }),
   dataDirectory: text(
     'INV010',
-    `${pathRule}, of at least two components`,
+    `${pathRule}, with at least two components`,
     deepPath,
     {
-      description: 'PGEDGE_DATA_DIR on the host: holds etcd/, certificates/, instances/.',
+      description: 'PGEDGE_DATA_DIR on the host: contains etcd/, certificates/, instances/.',
       examples: ['/data/pgedge/control-plane'],
     },
     (value) => value.length <= 1024 && deepPath.test(value),
   ).default('/data/pgedge/control-plane'),
   ports: portsObject,
   service: orNull(
-    text('INV008', 'letters, digits, inner hyphens and underscores, 1 to 63 of them', swarmName, {
-      description: 'Swarm service of the Control Plane on this host; null: <stack>_<id>.',
-      examples: ['control-plane_host-1'],
-    }),
+    text(
+      'INV008',
+      '1 to 63 letters, digits, hyphens and underscores, no hyphen or underscore first or last',
+      swarmName,
+      {
+        description: 'Swarm service of the Control Plane on this host. null: <stack>_<id>.',
+        examples: ['control-plane_host-1'],
+      },
+    ),
   ),
   machineId: orNull(
     text(
@@ -268,21 +204,20 @@ export const hostObject = strict({
       '32 lower-case hexadecimal digits, not all zero',
       hex32,
       {
-        description: '/etc/machine-id of the host; scripts refuse to run on another machine.',
+        description: '/etc/machine-id of the host. Scripts refuse to run on another machine.',
         examples: ['4d2f6a1c9b8e4f0fa7c35b6d2e1f0a9b'],
       },
       (value) => hex32.test(value) && !/^0+$/u.test(value),
     ),
   ),
-  state: z
-    .enum(['alive', 'returning', 'replaced', 'gone', 'lost'])
+  state: hostState
     .nullable()
     .default(null)
     .meta({
       description:
-        'What became of the host: alive; returning (lost, comes back with its disk); replaced ' +
-        '(lost, a new machine takes its place); gone (lost for good); lost (not known yet). ' +
-        'No state on any host: the plan is made before an incident. Otherwise null is alive.',
+        'State of the host: alive; returning (lost, comes back with its disk); replaced (lost, a ' +
+        'new machine takes its place); gone (lost, never comes back); lost (not known yet). ' +
+        'If no host has a state, this is a plan for before an incident. Otherwise null is alive.',
       examples: ['returning'],
     }),
   notes,
@@ -295,7 +230,7 @@ const certificate = (what: string, file: string) =>
   path({ description: `Path of ${what} on every host.`, examples: [`/etc/pgedge/${file}`] });
 
 /** How the API is reached, as written in the text. */
-const apiObject = z
+export const apiObject = z
   .discriminatedUnion('scheme', [
     strict({
       scheme: z.literal('http').meta({ description: 'Plain HTTP.', examples: ['http'] }),
@@ -313,11 +248,11 @@ const apiObject = z
     examples: [{ scheme: 'http' }],
   });
 
-/** The Swarm stack, as written in the text. */
+/** The Swarm stack, in the text. */
 export const swarmObject = strict({
   stack: text(
     'INV008',
-    'letters, digits, inner hyphens and underscores, 1 to 63 of them',
+    '1 to 63 letters, digits, hyphens and underscores, no hyphen or underscore first or last',
     swarmName,
     {
       description: 'Name of the Swarm stack of the Control Plane.',
@@ -326,10 +261,14 @@ export const swarmObject = strict({
   ).default('control-plane'),
   stackFile: orNull(
     path({
-      description: 'Path of the stack file on the recovery host; needed to build Swarm anew.',
+      description: 'Path of the stack file on the recovery host. Needed to create a new Swarm.',
       examples: ['/root/control-plane.yaml'],
     }),
   ),
+  dockerSocket: path({
+    description: 'Docker socket on every host. Scripts use no other Docker.',
+    examples: ['/var/run/docker.sock'],
+  }).default('/var/run/docker.sock'),
 })
   .prefault({})
   .meta({
@@ -338,32 +277,32 @@ export const swarmObject = strict({
   });
 
 const accountName = (what: string, example: string) =>
-  text('INV008', 'an account name or number of Linux', account, {
+  text('INV008', 'a Linux account name or number', account, {
     description: `Owning ${what} of the restored etcd directory.`,
     examples: [example],
   });
 
-/** The snapshot to restore, as written in the text. */
+/** The snapshot to restore, in the text. */
 export const snapshotObject = strict({
   source: z
     .enum(['freshest', 'salvage', 'saved', 'raw'])
     .default('freshest')
     .meta({
       description:
-        'freshest: salvage, and the saved snapshot at path if given, the larger revision wins; ' +
-        'salvage: the own data of the recovery host; saved: a file of "etcdctl snapshot save"; ' +
-        'raw: a copy of member/snap/db, which carries no hash.',
+        'freshest: the larger revision of salvage and, if there is a path, the saved snapshot; ' +
+        'salvage: data of the recovery host; saved: file of "etcdctl snapshot save"; ' +
+        'raw: copy of member/snap/db, which contains no hash.',
       examples: ['freshest'],
     }),
   path: orNull(
     path({
-      description: 'Path of the snapshot on the recovery host; required by saved and raw.',
+      description: 'Path of the snapshot on the recovery host. Required for saved and raw.',
       examples: ['/var/backups/etcd snapshot.db'],
     }),
   ),
   sha256: orNull(
     text('INV011', '64 lower-case hexadecimal digits', hex64, {
-      description: 'SHA-256 the file at path must have.',
+      description: 'SHA-256 of the file at path. Scripts refuse another file.',
       examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
     }),
   ),
@@ -374,15 +313,32 @@ export const snapshotObject = strict({
     examples: [{ source: 'saved', path: '/var/backups/etcd.db' }],
   });
 
-/** The recovery, as written in the text. */
+/** The recovery, in the text. */
 export const recoveryObject = strict({
   host: orNull(
-    text('INV008', 'lower-case letters, digits and inner hyphens, 1 to 63 of them', hostId, {
-      description:
-        'Id of the server host to restore; null: the first that is alive, or, before an ' +
-        'incident, one bundle for each server host.',
-      examples: ['host-1'],
-    }),
+    text(
+      'INV008',
+      '1 to 63 lower-case letters, digits and hyphens, no hyphen first or last',
+      hostId,
+      {
+        description:
+          'Id of the server host to restore on. null: the first that is alive; or, before an ' +
+          'incident, one bundle for each server host.',
+        examples: ['host-1'],
+      },
+    ),
+  ),
+  because: orNull(
+    text(
+      'INV013',
+      'one line of at most 400 characters without control characters',
+      oneLine,
+      {
+        description: 'Why that host. "plan choose" writes it; it is copied to the runbook.',
+        examples: ['it holds the most of the hosts compared, revision 4521 (host-1 4321)'],
+      },
+      (value) => value.length <= 400 && oneLine.test(value),
+    ),
   ),
   snapshot: snapshotObject,
   revisionBump: z
@@ -392,8 +348,8 @@ export const recoveryObject = strict({
     .default(1_000_000_000)
     .meta({
       description:
-        'Added to every revision at the restore, so that no watcher sees one go backwards ' +
-        '(guide 2.3); "none" leaves revisions as they are.',
+        'Added to the revision at the restore, so that no watcher sees it go backwards ' +
+        '(guide 2.3). "none": not changed.',
       examples: [1_000_000_000, 'none'],
       'x-unit': 'revisions',
     }),
@@ -401,7 +357,7 @@ export const recoveryObject = strict({
     .enum(['loopback', 'skip'])
     .default('loopback')
     .meta({
-      description: 'Guide 3.2 a: prove the restored member on loopback ports, or skip it.',
+      description: 'Guide 3.2 a: try the restored member on loopback ports, or skip it.',
       examples: ['loopback'],
     }),
   tokenWindow: z
@@ -411,8 +367,8 @@ export const recoveryObject = strict({
     .default(12)
     .meta({
       description:
-        'Guide 3.2 b: how long clients that survived are made to log in anew; 0 is none, and ' +
-        'every surviving database and client must then be restarted by hand.',
+        'Guide 3.2 b: how long the restored etcd rejects old login tokens, so that surviving ' +
+        'databases and client hosts log in again. 0: restart each of them by hand instead.',
       examples: [12],
       'x-unit': 'seconds',
     }),
@@ -421,8 +377,8 @@ export const recoveryObject = strict({
     .default('evidence')
     .meta({
       description:
-        'evidence: hosts with disk, record and credentials are reattached; guide: every server ' +
-        'host is removed and joined again, out of all its databases.',
+        'evidence: hosts with disk, record and credentials are reattached. guide: every server ' +
+        'host is removed, also from its databases, and joined again.',
       examples: ['evidence'],
     }),
   restart: z
@@ -442,21 +398,21 @@ export const recoveryObject = strict({
     )
     .default('reference')
     .meta({
-      description: 'Owner of the restored directory: that of the old one, or a named one.',
+      description: 'Owner of the restored directory: owner of the old one, or a named account.',
       examples: ['reference', { user: 'root', group: 'root' }],
     }),
   deadlines: strict({
-    stop: deadline('containers, ports and database holders to go', 60),
-    swarm: deadline('Swarm to have a leader or a node to be ready', 120),
-    etcd: deadline('an etcd started by a script to answer', 60),
-    api: deadline('the Control Plane API to answer', 180),
-    fresh: deadline('a host or instance to show a fresh status', 90),
-    task: deadline('a Control Plane task to complete', 600),
-    join: deadline('a member to be joined and voting', 600),
+    stop: deadline('containers to stop, and for ports and etcd files to be closed', 60),
+    swarm: deadline('a Swarm leader or a ready node', 120),
+    etcd: deadline('an etcd that a script has started', 60),
+    api: deadline('the Control Plane API', 180),
+    fresh: deadline('a fresh status of a host or instance', 90),
+    task: deadline('a Control Plane task', 600),
+    join: deadline('a member that has joined and votes', 600),
   })
     .prefault({})
     .meta({
-      description: 'Deadlines of the bounded waits.',
+      description: 'Limits of the waits.',
       examples: [{ stop: 60, task: 600 }],
       'x-unit': 'seconds',
     }),
@@ -467,7 +423,8 @@ export const recoveryObject = strict({
         `${pathRule}, and without a colon`,
         searchPath,
         {
-          description: 'Directory of etcd, etcdctl and etcdutl 3.6 on the hosts; null: by PATH.',
+          description:
+            'Directory of etcd, etcdctl and etcdutl 3.6 on the hosts. null: found by PATH.',
           examples: ['/opt/etcd-3.6'],
         },
         (value) => value.length <= 1024 && searchPath.test(value),
@@ -481,21 +438,27 @@ export const recoveryObject = strict({
     }),
 })
   .prefault({})
-  .meta({ description: 'The choices of the recovery.', examples: [{ host: 'host-1' }] });
+  .meta({ description: 'Options of the recovery.', examples: [{ host: 'host-1' }] });
 
-/** The whole text. */
+/** The complete text. */
 export const inventoryObject = strict({
   $schema: z
     .string()
     .optional()
     .meta({
-      description: 'Address of the JSON Schema, for editors; not read.',
+      description: 'Address of the JSON Schema, for editors. plan does not read it.',
       examples: ['./inventory.schema.json'],
     }),
-  cluster: text('INV008', 'lower-case letters, digits and inner hyphens, 1 to 40 of them', name, {
-    description: 'Name of the cluster; names backups, locks and logs on the hosts.',
-    examples: ['production-eu'],
-  }),
+  cluster: text(
+    'INV008',
+    '1 to 40 lower-case letters, digits and hyphens, no hyphen first or last',
+    name,
+    {
+      description:
+        'Name of the cluster. Part of the names of locks, logs and folders on the hosts.',
+      examples: ['production-eu'],
+    },
+  ),
   notes,
   swarm: swarmObject,
   api: apiObject,
@@ -509,51 +472,21 @@ export const inventoryObject = strict({
   recovery: recoveryObject,
 }).meta({
   title: 'Inventory of a pgEdge Control Plane cluster',
-  description: 'What "plan compile" turns into a recovery bundle.',
+  description: 'Input of "plan compile", which writes a recovery bundle.',
 });
 
-/** A host as zod returns it: defaults filled, service possibly null. */
+/** A host as zod returns it: with defaults, service possibly null. */
 export type HostText = z.output<typeof hostObject>;
 
 /** An inventory as zod returns it. */
 export type InventoryText = z.output<typeof inventoryObject>;
 
-/** The JSON Schema (draft 2020-12) of the text an inventory file may hold. */
+/** The JSON Schema (draft 2020-12) of an inventory file. */
 export function inventorySchema(): Readonly<Record<string, unknown>> {
   return z.toJSONSchema(inventoryObject, { io: 'input', target: 'draft-2020-12' });
 }
 
-/** The Swarm service of a host: the one named in the text, or the stack's for its id. */
+/** The Swarm service of a host: as named in the text, or `<stack>_<id>`. */
 export function serviceName(stack: string, host: Pick<HostText, 'id' | 'service'>): string {
   return host.service ?? `${stack}_${host.id}`;
-}
-
-/** Orders ids naturally, host-2 before host-10; never 0 for different ids, no locale involved. */
-export function compareIds(a: string, b: string): number {
-  const as = a.match(/[0-9]+|[^0-9]+/gu) ?? [];
-  const bs = b.match(/[0-9]+|[^0-9]+/gu) ?? [];
-  for (let i = 0; i < Math.min(as.length, bs.length); i += 1) {
-    const order = compareChunks(as[i] ?? '', bs[i] ?? '');
-    if (order !== 0) return order;
-  }
-  if (as.length !== bs.length) return as.length - bs.length;
-  return compareText(a, b);
-}
-
-/** Orders hosts: servers before clients, each by id. */
-export function compareHosts(a: Pick<Host, 'id' | 'mode'>, b: Pick<Host, 'id' | 'mode'>): number {
-  if (a.mode !== b.mode) return a.mode === 'server' ? -1 : 1;
-  return compareIds(a.id, b.id);
-}
-
-function compareChunks(a: string, b: string): number {
-  const digits = /^[0-9]/u;
-  if (!digits.test(a) || !digits.test(b)) return compareText(a, b);
-  const [left, right] = [a.replace(/^0+/u, ''), b.replace(/^0+/u, '')];
-  return left.length - right.length || compareText(left, right);
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

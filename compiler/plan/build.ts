@@ -1,10 +1,12 @@
 // Inventory + quorum + recovery host -> the plan: eight phases in the order of the guide.
 
+import type { Host, HostId } from '../hosts.ts';
 import type { Inventory } from '../inventory/schema.ts';
 import type { Quorum, RecoveryChoice } from '../quorum.ts';
+import { version } from '../version.ts';
 import { asides } from './asides.ts';
-import type { Host, HostId, Phase, PhaseNumber, Plan, Turn } from './ir.ts';
-import { type BrokenNeed, executionOrder, factKey, firstBrokenNeed } from './order.ts';
+import type { Phase, PhaseNumber, Plan, Turn } from './ir.ts';
+import { type BrokenNeed, byOrder, executionOrder, factKey, firstBrokenNeed } from './order.ts';
 import { prepare } from './phase-1-prepare.ts';
 import { restore } from './phase-2-restore.ts';
 import { rewrite } from './phase-3-rewrite.ts';
@@ -13,15 +15,15 @@ import { remove } from './phase-5-remove.ts';
 import { rejoin } from './phase-6-rejoin.ts';
 import { clients } from './phase-7-clients.ts';
 import { verify } from './phase-8-verify.ts';
-import { type Setting, setting } from './setting.ts';
-import type { Draft } from './turn.ts';
+import { type Setting, settingOf } from './setting.ts';
+import type { TurnBody } from './turn.ts';
 
 interface PhaseWords {
   readonly number: PhaseNumber;
   readonly slug: string;
   readonly title: string;
-  readonly turns: (setting: Setting) => readonly Draft[];
-  /** Why a plan may lack the phase. */
+  readonly turns: (setting: Setting) => readonly TurnBody[];
+  /** Why a plan may have no such phase. */
   readonly because: string;
 }
 
@@ -57,23 +59,23 @@ const phases: readonly PhaseWords[] = [
 ];
 
 /**
- * Builds the plan for one recovery host. Throws where the order is broken, or where the caller
+ * Builds the plan for one recovery host. Throws if the order is broken, or if the caller
  * passes a quorum that is not lost: both are our own bugs.
  */
 export function build(inventory: Inventory, quorum: Quorum, choice: RecoveryChoice): Plan {
-  const facts = setting(inventory, quorum, choice);
-  const drafts = phases.map((phase) => phase.turns(facts));
-  const order = drafts.flat().sort((a, b) => (a.path < b.path ? -1 : 1));
-  const next = nextLines(order, facts);
+  const setting = settingOf(inventory, quorum, choice);
+  const bodies = phases.map((phase) => phase.turns(setting));
+  const next = nextLines(bodies.flat().sort(byOrder), setting);
   const plan: Plan = {
     format: 'plan/1',
-    name: facts.name,
-    inventory: facts.inventory,
-    cluster: facts.cluster,
-    recovery: facts.recovery,
-    quorum: facts.quorum,
-    phases: phases.map((words, index) => phase(words, drafts[index] ?? [], next)),
-    asides: asides(facts),
+    compiler: version(),
+    name: setting.name,
+    inventory: setting.inventory,
+    cluster: setting.cluster,
+    recovery: setting.recovery,
+    quorum: setting.quorum,
+    phases: phases.map((words, index) => phase(words, bodies[index] ?? [], next)),
+    asides: asides(setting),
   };
   const broken = brokenOrder(plan);
   if (broken !== null) throw new Error(brokenWords(broken));
@@ -81,8 +83,8 @@ export function build(inventory: Inventory, quorum: Quorum, choice: RecoveryChoi
 }
 
 /**
- * The first need no earlier step meets: of all scripts, then of the expected way alone, which must
- * not lean on a script that is only run if told; then of each aside by itself.
+ * The first need that no earlier step meets: in all scripts, then in the expected scripts alone, which
+ * must not need an if-needed script, then in each aside alone.
  */
 export function brokenOrder(plan: Plan): BrokenNeed | null {
   const turns = executionOrder(plan);
@@ -96,47 +98,46 @@ export function brokenOrder(plan: Plan): BrokenNeed | null {
 
 /** A broken need in words. */
 export function brokenWords({ path, step, fact }: BrokenNeed): string {
-  return `${path}: ${step.kind} needs ${factKey(fact)}, which no earlier step brings about`;
+  return `${path}: ${step.kind} needs ${factKey(fact)}, which no earlier step provides`;
 }
 
 function phase(
   { number, slug, title, because }: PhaseWords,
-  drafts: readonly Draft[],
+  bodies: readonly TurnBody[],
   next: ReadonlyMap<string, Turn['next']>,
 ): Phase {
-  const [first, ...rest] = drafts.map(
-    (draft): Turn => ({ ...draft, next: next.get(draft.path) ?? lastWords }),
-  );
-  if (first === undefined) return { number, slug, title, turns: [], because };
-  return { number, slug, title, turns: [first, ...rest] };
+  const turns = bodies.map((body) => ({ ...body, next: next.get(body.path) ?? lastWords }));
+  return { number, slug, title, turns, because: turns.length === 0 ? because : null };
 }
 
 const lastWords: Turn['next'] = [
-  'This was the last script: the cluster is recovered.',
-  'Save a snapshot now (before/), and keep what was set aside until you are sure.',
+  'This was the last script. Save a snapshot now (before/); keep what was set aside until you are sure.',
 ];
 
 /** What each script says at its end: the next one of the expected way, or of its host's own. */
-function nextLines(order: readonly Draft[], facts: Setting): ReadonlyMap<string, Turn['next']> {
-  const hosts = new Map(facts.cluster.hosts.map((host) => [host.id, host]));
+function nextLines(
+  order: readonly TurnBody[],
+  { cluster }: Setting,
+): ReadonlyMap<string, Turn['next']> {
+  const hosts = new Map(cluster.hosts.map((host) => [host.id, host]));
   const lines = new Map<string, Turn['next']>();
   // Backwards, so that each finds what follows it without searching.
-  let expected: Draft | null = null;
-  const own = new Map<HostId, Draft>();
+  let expected: TurnBody | null = null;
+  const own = new Map<HostId, TurnBody>();
   for (const turn of [...order].reverse()) {
-    const told = turn.when === 'if-told' ? own.get(turn.subject) : undefined;
-    const after = told ?? expected;
+    const ownNext = turn.when === 'if-needed' ? own.get(turn.subject) : undefined;
+    const after = ownNext ?? expected;
     if (after !== null) {
       lines.set(turn.path, [nextLine(after, hosts.get(after.host), turn.host)]);
     }
     if (turn.when === 'always') expected = turn;
-    // A removal leads to the host's join; a host's first look leads nowhere but on.
-    if (turn.when === 'if-told') own.set(turn.subject, turn);
+    // The removal of a host is followed by its join.
+    if (turn.when === 'if-needed') own.set(turn.subject, turn);
   }
   return lines;
 }
 
-function nextLine({ path, host }: Draft, machine: Host | undefined, here: HostId): string {
+function nextLine({ path, host }: TurnBody, machine: Host | undefined, here: HostId): string {
   const address = machine?.addresses[0] ?? 'unknown';
   return `Next: ${path} ${host === here ? `here on ${host}` : `on ${host} (${address})`}`;
 }

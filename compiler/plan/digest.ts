@@ -1,9 +1,8 @@
-// A JSON value -> its canonical text (keys sorted in code units, no spaces) and the sha256 of that.
+// JSON value -> its canonical text (keys sorted by code units, no spaces) and its sha256.
 
 import { createHash } from 'node:crypto';
-import type { Sha256 } from './ir.ts';
 
-/** The one text of a JSON value, whatever the order its keys were written in. */
+/** The canonical text of a JSON value, independent of the order of its keys. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
@@ -14,6 +13,6 @@ export function canonical(value: unknown): string {
 }
 
 /** The sha256 of a JSON value's canonical text. */
-export function digest(value: unknown): Sha256 {
+export function digest(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex');
 }

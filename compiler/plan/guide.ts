@@ -1,14 +1,15 @@
-// Plan -> the steps of the guide, each with the scripts that carry it out or why none does.
+// Plan -> the steps of the guide, each with its scripts or the reason why it has none.
 
+import { steps } from '../steps/all.ts';
 import type { GuideStep, Plan, Step, Turn } from './ir.ts';
 import { executionOrder } from './order.ts';
 
-/** A section of the guide and what became of it in a plan. */
+/** A section of the guide and its scripts in a plan. */
 export interface GuideRow {
   readonly guide: GuideStep;
   readonly title: string;
   readonly scripts: readonly Pick<Turn, 'path' | 'when' | 'host'>[];
-  /** Absences, wholly or in part. */
+  /** Why the section, or a part of it, has no script. */
   readonly because: readonly string[];
 }
 
@@ -47,7 +48,7 @@ const sections: readonly (readonly [GuideStep, string])[] = [
   ['8.4', 'Verify the etcd cluster'],
 ];
 
-/** All sections in the guide's order; one without scripts has at least one reason. */
+/** All sections in the guide's order. A section without scripts has at least one reason. */
 export function guideRows(plan: Plan): readonly GuideRow[] {
   const turns = [...executionOrder(plan), ...plan.asides];
   const scripts = new Map<GuideStep, Turn[]>();
@@ -62,19 +63,22 @@ export function guideRows(plan: Plan): readonly GuideRow[] {
       turn.omits.filter((omit) => omit.guide === guide).map((omit) => omit.because),
     );
     const phase = plan.phases.find(({ number }) => guide.startsWith(`${number}.`));
-    const empty = phase !== undefined && 'because' in phase ? [phase.because] : [];
+    const empty = phase?.because ?? null;
     return {
       guide,
       title,
       scripts: carried.map(({ path, when, host }) => ({ path, when, host })),
-      because: [...new Set([...omitted, ...(carried.length === 0 ? empty : [])])],
+      because: [
+        ...new Set([...omitted, ...(carried.length === 0 && empty !== null ? [empty] : [])]),
+      ],
     };
   });
 }
 
-/** The sections a step carries out: its own; of 6.2a also 6.2; of a join also its token's. */
+/** The sections a step carries out: its own (6.2 for 6.2a), and another one if its kind says so. */
 function sectionsOf({ guide, kind }: Step): readonly GuideStep[] {
   if (guide.startsWith('6.2')) return ['6.2'];
-  if (kind !== 'join-cluster') return [guide];
-  return guide.startsWith('7') ? ['7.1d', guide] : ['6.1d', guide];
+  const also = steps[kind].alsoSection;
+  const wanted: readonly string[] = also === null ? [guide] : [guide.slice(0, -1) + also, guide];
+  return sections.map(([section]) => section).filter((section) => wanted.includes(section));
 }

@@ -1,267 +1,197 @@
-// The plan's types, and nothing else: plain JSON all the way down. Absence is null or a union arm.
+// The plan: one zod object, from which its types are inferred. Plain JSON; absence is null.
 
-/** A sha256 in lower-case hex. */
-export type Sha256 = string;
-export type HostId = string;
-/** An absolute path on a host. */
-type AbsPath = string;
+import * as z from 'zod';
+import { absolutePath, id, line, resolvedHost, type ValueOf, word } from '../hosts.ts';
+import { apiObject, recoveryObject, swarmObject } from '../inventory/schema.ts';
+import { quorumObject, recoveryChosen } from '../quorum.ts';
+import { type StepKind, type StepOf, stepKinds, steps } from '../steps/all.ts';
+import { type Fact, factObject } from '../steps/facts.ts';
+import { scriptPath } from '../steps/fields.ts';
+
+const sha256 = line.regex(/^[0-9a-f]{64}$/u);
+
+/** A phase of the guide. */
+const phaseNumber = z.literal([1, 2, 3, 4, 5, 6, 7, 8]);
+export type PhaseNumber = ValueOf<typeof phaseNumber>;
+
 /** A section of the guide, such as `6.1b`. */
-export type GuideStep = `${PhaseNumber}.${number}${'' | 'a' | 'b' | 'c' | 'd' | 'e' | 'f'}`;
-export type PhaseNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+const guideStep = z.templateLiteral([
+  z.enum(['1', '2', '3', '4', '5', '6', '7', '8']),
+  '.',
+  z.enum(['1', '2', '3', '4']),
+  z.enum(['', 'a', 'b', 'c', 'd', 'e', 'f']),
+]);
+export type GuideStep = ValueOf<typeof guideStep>;
 
-/** What `plan compile` decides and `plan emit` turns into scripts. Readers refuse another format. */
-export interface Plan {
-  readonly format: 'plan/1';
-  /** `<cluster>-<recovery host>`: names locks, logs and set-aside data on hosts. */
-  readonly name: string;
-  /** Digest of the inventory as understood (defaults filled, hosts sorted), not of its text. */
-  readonly inventory: Sha256;
-  readonly cluster: Cluster;
-  readonly recovery: Recovery;
-  readonly quorum: Quorum;
-  /** Always eight, in the guide's order. The order of execution is the order of turn paths. */
-  readonly phases: readonly Phase[];
-  /** Scripts outside the recovery: snapshots before it, ways back out of it. */
-  readonly asides: readonly Turn[];
-}
-
-/** The values every script may use. */
-export interface Cluster {
-  readonly name: string;
-  readonly notes: string | null;
-  readonly stack: string;
-  readonly stackFile: AbsPath | null;
-  readonly api: Api;
-  /** Server-mode hosts first, then client-mode hosts, each by natural id order. */
-  readonly hosts: readonly Host[];
-}
-export type Api =
-  | { readonly scheme: 'http' }
-  | {
-      readonly scheme: 'https';
-      readonly caCert: AbsPath;
-      readonly clientCert: AbsPath;
-      readonly clientKey: AbsPath;
-    };
-export type HostState = 'alive' | 'returning' | 'replaced' | 'gone' | 'lost' | null;
-export interface Host {
-  readonly id: HostId;
-  readonly mode: 'server' | 'client';
-  readonly addresses: readonly [string, ...string[]];
-  readonly dataDirectory: AbsPath;
-  readonly ports: { readonly api: number; readonly etcdClient: number; readonly etcdPeer: number };
-  readonly service: string;
-  readonly machineId: string | null;
-  /** Null: not declared, the host itself will show. */
-  readonly state: HostState;
-  readonly notes: string | null;
-}
-export interface Recovery {
-  readonly host: HostId;
-  /** Why this host: `named in the inventory`, or the choice and its reason. */
-  readonly because: string;
-  readonly snapshot: {
-    readonly source: 'freshest' | 'salvage' | 'saved' | 'raw';
-    readonly path: AbsPath | null;
-    readonly sha256: Sha256 | null;
-  };
-  readonly revisionBump: number | null;
-  readonly rewriteMembership: 'loopback' | 'skip';
-  /** Seconds; 0: none. */
-  readonly tokenWindow: number;
-  readonly rejoin: 'evidence' | 'guide';
-  readonly restart: 'rolling' | 'all-at-once' | 'none';
-  readonly owner: 'reference' | { readonly user: string; readonly group: string };
-  /** Seconds. */
-  readonly deadlines: Deadlines;
-  readonly toolsDirectory: AbsPath | null;
-}
-interface Deadlines {
-  readonly stop: number;
-  readonly swarm: number;
-  readonly etcd: number;
-  readonly api: number;
-  readonly fresh: number;
-  readonly task: number;
-  readonly join: number;
-}
-
-/** Quorum is floor(N/2)+1 of N server-mode hosts. `unknown` only before the incident. */
-export interface Quorum {
-  readonly servers: readonly HostId[];
-  readonly lost: readonly HostId[];
-  readonly threshold: number;
-  /** Started voters to reach before clients are dealt with: the threshold, or every server host
-   * that is left where fewer than that are. */
-  readonly target: number;
-  readonly verdict: 'lost' | 'unknown';
-  /** The arithmetic: `N=5, quorum 3; lost 3, alive 2 < 3: lost`. */
-  readonly words: string;
-  /** The server-mode host whose return brings the started voters to the target. */
-  readonly reachedBy: HostId;
-}
-
-export type Phase = {
-  readonly number: PhaseNumber;
-  readonly slug: string;
-  readonly title: string;
-} & (
-  | { readonly turns: readonly [Turn, ...Turn[]] }
-  | { readonly turns: readonly []; readonly because: string }
-);
-
-/** One machine acting once without hand-over: exactly one script. */
-export interface Turn {
-  /** Path in the bundle; paths sort (in bytes) in the order of execution. */
-  readonly path: string;
-  /** The host it runs on. */
-  readonly host: HostId;
-  /** The host it is about; often the same. */
-  readonly subject: HostId;
-  readonly title: string;
-  /** always: part of the expected way. if-told: run only when another script or the runbook says
-   * so. before: before any incident. undo: a way back. */
-  readonly when: 'always' | 'if-told' | 'before' | 'undo';
-  readonly reason: string;
-  readonly steps: readonly [Step, ...Step[]];
-  /** Guide steps this turn leaves out on purpose. */
-  readonly omits: readonly { readonly guide: GuideStep; readonly because: string }[];
-  /** The last lines a run prints: what comes next, and on which host. */
-  readonly next: readonly [string, ...string[]];
-}
-
-/** A host whose ports are asked from another one. */
-export interface Probed {
-  readonly target: HostId;
-  readonly address: string;
-  readonly ports: Ports;
-}
-
-/** A host whose service is started or restarted from another one. */
-interface Placed {
-  readonly target: HostId;
-  readonly service: string;
-}
-
-/** What a step kind needs to be told, beyond the values of its script. Keys are file names. */
-export interface StepParams {
-  // phase 1
-  'revive-swarm': { readonly address: string };
-  'init-swarm': { readonly address: string };
-  'deploy-stack': {
-    readonly stackFile: AbsPath;
-    readonly stack: string;
-    readonly services: readonly string[];
-  };
-  /** On the node that has one of the addresses; without any, on the machine the script runs on. */
-  'place-service': { readonly service: string; readonly addresses: readonly string[] };
-  'stop-services': { readonly services: readonly string[] };
-  'stop-container': { readonly service: string };
-  /** `quorum` is that of the lost cluster. */
-  'fence-hosts': { readonly quorum: number; readonly hosts: readonly Probed[] };
-  'prove-free': { readonly before: 'restore' | 'rewrite' };
-  'salvage-snapshot': Record<string, never>;
-  'choose-snapshot': {
-    readonly source: 'freshest' | 'salvage' | 'saved' | 'raw';
-    readonly path: AbsPath | null;
-    readonly sha256: Sha256 | null;
-  };
-  'verify-snapshot': Record<string, never>;
-  // phase 2
-  'check-recovery-host': Record<string, never>;
-  'set-etcd-aside': Record<string, never>;
-  'restore-snapshot': { readonly flags: readonly string[] };
-  'fix-ownership': { readonly owner: 'reference' | string };
-  // phase 3
-  'rewrite-membership': Record<string, never>;
-  'token-window': { readonly seconds: number };
-  // phase 4
-  'start-service': Placed;
-  'wait-api': Record<string, never>;
-  'check-endpoint': Record<string, never>;
-  'prove-alone': Record<string, never>;
-  'show-leftovers': Record<string, never>;
-  'refresh-clients': {
-    readonly clients: readonly (Placed & { readonly address: string; readonly port: number })[];
-  };
-  // phase 5
-  'state-threshold': { readonly servers: number; readonly threshold: number };
-  'check-removable': Probed;
-  'save-specs': { readonly target: HostId };
-  'update-databases': { readonly target: HostId; readonly together: readonly HostId[] };
-  'remove-record': { readonly target: HostId };
-  // phase 6
-  'return-to-swarm': Record<string, never>;
-  'enter-swarm': { readonly role: 'manager' | 'worker'; readonly remote: string };
-  'retire-node': { readonly service: string };
-  'check-reattachable': { readonly removal: string; readonly join: string };
-  'check-joinable': { readonly removal: string; readonly reattach: string | null };
-  'clear-for-reattach': Record<string, never>;
-  'clear-for-join': Record<string, never>;
-  'drop-stale-member': Record<string, never>;
-  'start-reattached': Record<string, never>;
-  'wait-uninitialised': { readonly api: string; readonly target: HostId };
-  'join-cluster': { readonly api: string; readonly target: HostId };
-  'prove-voter': { readonly threshold: number };
-  // phase 7
-  'start-client': Placed & { readonly api: string };
-  'prove-client': { readonly target: HostId };
-  // phase 8
-  'restart-clients': { readonly clients: readonly Placed[] };
-  'restart-host': Placed;
-  'restart-all': { readonly services: readonly string[] };
-  'verify-hosts': { readonly servers: readonly HostId[]; readonly clients: readonly HostId[] };
-  'verify-databases': Record<string, never>;
-  'verify-members': { readonly endpoints: readonly string[]; readonly servers: readonly HostId[] };
-  'close-recovery': Record<string, never>;
-  // asides
-  'save-snapshot': Record<string, never>;
-  'undo-restore': Record<string, never>;
-  'undo-clear': Record<string, never>;
-}
-interface Ports {
-  readonly api: number;
-  readonly etcdClient: number;
-  readonly etcdPeer: number;
-}
-export type StepKind = keyof StepParams;
-
-export interface StepOf<K extends StepKind> {
-  readonly kind: K;
+/** A step in its place: what must be shown before it, and what is shown after it. */
+export type Step = { readonly [K in StepKind]: PlannedStep<K> }[StepKind];
+interface PlannedStep<K extends StepKind> extends StepOf<K> {
   readonly guide: GuideStep;
-  readonly title: string;
-  readonly reason: string;
-  readonly effect: 'observes' | 'changes' | 'destroys';
   readonly needs: readonly Fact[];
   readonly yields: readonly Fact[];
-  readonly params: StepParams[K];
 }
-export type Step = { readonly [K in StepKind]: StepOf<K> }[StepKind];
 
-/** What the world must show before a step, or shows after it. */
-export type Fact =
-  | { readonly fact: HostFact; readonly host: HostId }
-  | { readonly fact: ClusterFact };
-export type HostFact =
-  | 'fenced'
-  | 'service-stopped'
-  | 'state-set-aside'
-  | 'record-removed'
-  | 'in-swarm'
-  | 'uninitialised'
-  | 'member-back'
-  | 'client-back';
-export type ClusterFact =
-  | 'swarm-leader'
-  | 'services-stopped'
-  | 'snapshot-chosen'
-  | 'snapshot-verified'
-  | 'recovery-host-checked'
-  | 'etcd-set-aside'
-  | 'etcd-restored'
-  | 'membership-rewritten'
-  | 'recovery-host-started'
-  | 'api-answers'
-  | 'quorum-reached'
-  | 'hosts-verified'
-  | 'closed';
+function stepObject<K extends StepKind>(kind: K) {
+  return z.strictObject({
+    kind: z.literal(kind),
+    guide: guideStep,
+    params: steps[kind].params,
+    needs: z.array(factObject),
+    yields: z.array(factObject),
+  });
+}
+
+// One object for each kind. That together they read a Step, no compiler sees through a map.
+const [firstKind, ...otherKinds] = stepKinds.map(stepObject);
+if (firstKind === undefined) throw new Error('no kinds of steps');
+const anyStep = z.discriminatedUnion('kind', [
+  firstKind,
+  ...otherKinds,
+]) as unknown as z.ZodType<Step>;
+
+/** What a turn does for its subject. */
+const role = z.enum([
+  'prepare',
+  'restore',
+  'rewrite',
+  'start',
+  'reattach',
+  'remove',
+  'join',
+  'client-swarm',
+  'client',
+  'client-clear',
+  'client-join',
+  'verify',
+  'snapshot',
+  'undo',
+]);
+
+/** One machine acting once without hand-over: exactly one script. */
+const turnObject = z.strictObject({
+  /** Path in the bundle; in each folder, paths sort (in bytes) in the order of execution. */
+  path: scriptPath,
+  /** Its place in the order of execution, from 1 on; null outside the recovery. */
+  order: z.int().min(1).nullable(),
+  role,
+  /** The host it runs on. */
+  host: id,
+  /** The host it is about; often the same. */
+  subject: id,
+  title: line,
+  /**
+   * always: part of the expected way. if-needed: run only if another script or the runbook says so.
+   * before: before any incident. undo: a way back.
+   */
+  when: z.enum(['always', 'if-needed', 'before', 'undo']),
+  reason: line,
+  steps: z.tuple([anyStep], anyStep),
+  /** Guide steps this turn leaves out on purpose. */
+  omits: z.array(z.strictObject({ guide: guideStep, because: line })),
+  /** The last lines a run prints: what comes next, and on which host. */
+  next: z.tuple([line], line),
+});
+export type Turn = ValueOf<typeof turnObject>;
+
+const phaseObject = z
+  .strictObject({
+    number: phaseNumber,
+    slug: word,
+    title: line,
+    turns: z.array(turnObject),
+    /** Why it has no turns; null if it has some. */
+    because: line.nullable(),
+  })
+  .refine(({ turns, because }) => (turns.length === 0) === (because !== null), {
+    error: 'a phase has turns, or says why it has none',
+  });
+export type Phase = ValueOf<typeof phaseObject>;
+
+/** The values every script may use. */
+const clusterObject = z.strictObject({
+  name: id,
+  notes: z.string().nullable(),
+  stack: word,
+  stackFile: swarmObject.unwrap().shape.stackFile.unwrap(),
+  /** Docker's socket on every host. */
+  dockerSocket: absolutePath,
+  api: apiObject.unwrap(),
+  /** Server-mode hosts first, then client-mode hosts, each by natural id order. */
+  hosts: z.array(resolvedHost).min(1),
+});
+
+const asked = recoveryObject.unwrap().shape;
+const snapshot = asked.snapshot.unwrap().shape;
+const deadlines = asked.deadlines.unwrap().shape;
+
+/** The choices of the inventory for the recovery, with nothing left out. */
+const planRecovery = z.strictObject({
+  host: id,
+  chosen: recoveryChosen,
+  /** Why this host: `named in the inventory`, or the choice and its reason. */
+  because: line,
+  snapshot: z.strictObject({
+    source: snapshot.source.unwrap(),
+    path: snapshot.path.unwrap(),
+    sha256: snapshot.sha256.unwrap(),
+  }),
+  /** Null: none. */
+  revisionBump: z.int().nullable(),
+  rewriteMembership: asked.rewriteMembership.unwrap(),
+  /** Seconds; 0: none. */
+  tokenWindow: asked.tokenWindow.unwrap(),
+  rejoin: asked.rejoin.unwrap(),
+  restart: asked.restart.unwrap(),
+  owner: asked.owner.unwrap(),
+  /** Seconds. */
+  deadlines: z.strictObject({
+    stop: deadlines.stop.unwrap(),
+    swarm: deadlines.swarm.unwrap(),
+    etcd: deadlines.etcd.unwrap(),
+    api: deadlines.api.unwrap(),
+    fresh: deadlines.fresh.unwrap(),
+    task: deadlines.task.unwrap(),
+    join: deadlines.join.unwrap(),
+  }),
+  toolsDirectory: absolutePath.nullable(),
+});
+
+/** The arithmetic of a quorum that is lost or may be. */
+const planQuorum = quorumObject.omit({ alive: true }).extend({
+  verdict: quorumObject.shape.verdict.exclude(['kept']),
+  /**
+   * Started voters to reach before clients are dealt with: the threshold, or every server host that
+   * is left if there are fewer.
+   */
+  target: z.int(),
+  /** The server-mode host whose return brings the started voters to the target. */
+  reachedBy: id,
+});
+
+/** What `plan compile` decides and `plan emit` turns into scripts. Readers refuse another format. */
+export const planObject = z.strictObject({
+  format: z.literal('plan/1'),
+  /** The version of plan that compiled it. */
+  compiler: line.regex(/^[0-9A-Za-z.+-]+$/u),
+  /** `<cluster>-<recovery host>`: names locks, logs and set-aside data on hosts. */
+  name: id,
+  /** Digest of the inventory as understood (defaults filled, hosts sorted), not of its text. */
+  inventory: sha256,
+  cluster: clusterObject,
+  recovery: planRecovery,
+  quorum: planQuorum,
+  /** Always eight, in the guide's order. The order of execution is that of the turns' `order`. */
+  phases: z.array(phaseObject).length(8),
+  /** Scripts outside the recovery: snapshots before it, ways back out of it. */
+  asides: z.array(turnObject),
+});
+export type Plan = ValueOf<typeof planObject>;
+
+/** The JSON Schema (draft 2020-12) of a plan.json, which is for machines. */
+export function planSchema(): Readonly<Record<string, unknown>> {
+  return {
+    title: 'Plan of a recovery bundle',
+    description: 'plan.json: written by "plan compile", read by "plan emit". It is not edited.',
+    ...z.toJSONSchema(planObject, { target: 'draft-2020-12', reused: 'ref' }),
+  };
+}

@@ -1,14 +1,13 @@
 // Setting -> the turn of guide phase 1: everything stopped, fenced, and a verified snapshot.
 
-import type { Step } from './ir.ts';
+import { ofCluster, ofHost } from '../steps/facts.ts';
 import { type Setting, slotsOf } from './setting.ts';
-import { step } from './steps.ts';
-import { type Draft, draft, of, probed } from './turn.ts';
+import { type OpenStep, step, type TurnBody, turnBody } from './turn.ts';
 
 /** One turn on the recovery host (guide 1.1 to 1.3; 1.3 first, as nothing can be saved before). */
-export function prepare(setting: Setting): readonly Draft[] {
+export function prepare(setting: Setting): readonly TurnBody[] {
   return slotsOf(setting, 'prepare').map((slot) =>
-    draft(
+    turnBody(
       slot,
       {
         title: `stop everything, fence, and get a snapshot on ${setting.chosen.id}`,
@@ -20,112 +19,46 @@ export function prepare(setting: Setting): readonly Draft[] {
 }
 
 /** guide 1.3: without a Swarm leader nothing can be stopped. */
-function swarm({ chosen, cluster, total }: Setting): readonly Step[] {
-  const address = chosen.addresses[0];
-  if (!total) {
-    return [step('1.3', 'revive-swarm', { address }, { yields: [{ fact: 'swarm-leader' }] })];
-  }
-  if (cluster.stackFile === null) throw new Error('a total loss without a stack file');
+function swarm({ chosen, cluster, total }: Setting): readonly OpenStep[] {
+  const [address] = chosen.addresses;
+  if (!total) return [step('1.3', 'revive-swarm', { address })];
+  const { stackFile, stack, hosts } = cluster;
+  if (stackFile === null) throw new Error('a total loss without a stack file');
+  const services = hosts.map((host) => host.service);
   return [
-    step('1.3', 'init-swarm', { address }, { yields: [{ fact: 'swarm-leader' }] }),
-    step(
-      '1.3',
-      'deploy-stack',
-      {
-        stackFile: cluster.stackFile,
-        stack: cluster.stack,
-        services: cluster.hosts.map((host) => host.service),
-      },
-      { needs: [{ fact: 'swarm-leader' }] },
-    ),
-    step(
-      '1.3',
-      'place-service',
-      { service: chosen.service, addresses: [] },
-      { needs: [{ fact: 'swarm-leader' }], yields: [of('in-swarm', chosen)] },
-    ),
+    step('1.3', 'init-swarm', { address }),
+    step('1.3', 'deploy-stack', { stackFile, stack, services }),
+    step('1.3', 'place-service', { service: chosen.service, addresses: [] }),
   ];
 }
 
 /** guide 1.3: the services, this host's container, the other hosts, the proof. */
-function stopped({ chosen, servers, others, quorum }: Setting): readonly Step[] {
+function stopped({ chosen, servers, others, quorum }: Setting): readonly OpenStep[] {
+  const services = servers.map((host) => host.service);
+  const hosts = others.map((host) => host.id);
   return [
-    step(
-      '1.3',
-      'stop-services',
-      { services: servers.map((host) => host.service) },
-      { needs: [{ fact: 'swarm-leader' }], yields: [{ fact: 'services-stopped' }] },
-    ),
+    step('1.3', 'stop-services', { before: 'recovery', services }),
     step(
       '1.3',
       'stop-container',
       { service: chosen.service },
-      { needs: [{ fact: 'services-stopped' }], yields: [of('service-stopped', chosen)] },
+      { needs: [ofCluster('services-stopped')] },
     ),
-    ...(others.length === 0
+    ...(hosts.length === 0
       ? []
-      : [
-          step(
-            '1.3',
-            'fence-hosts',
-            { quorum: quorum.threshold, hosts: others.map(probed) },
-            {
-              needs: [{ fact: 'services-stopped' }],
-              yields: others.map((host) => of('fenced', host)),
-            },
-          ),
-        ]),
-    step('1.3', 'prove-free', { before: 'restore' }, { needs: [of('service-stopped', chosen)] }),
+      : [step('1.3', 'fence-hosts', { quorum: quorum.threshold, hosts })]),
+    step('1.3', 'prove-free', { before: 'restore' }),
   ];
 }
 
 /** guide 1.1 and 1.2. */
-function snapshot({ chosen, others, recovery, total }: Setting): readonly Step[] {
-  const { source, path, sha256 } = recovery.snapshot;
+function snapshot({ others, recovery, total }: Setting): readonly OpenStep[] {
+  const { source } = recovery.snapshot;
   const salvaged = !total && (source === 'freshest' || source === 'salvage');
+  const fenced = { needs: others.map((host) => ofHost('fenced', host.id)) };
   return [
-    ...(salvaged
-      ? [
-          step(
-            '1.1',
-            'salvage-snapshot',
-            {},
-            {
-              needs: [of('service-stopped', chosen), ...others.map((host) => of('fenced', host))],
-            },
-          ),
-        ]
-      : []),
-    step(
-      '1.1',
-      'choose-snapshot',
-      { source, path, sha256 },
-      {
-        needs: [of('service-stopped', chosen)],
-        yields: [{ fact: 'snapshot-chosen' }],
-        reason: choiceReason(source, path !== null, salvaged),
-      },
-    ),
-    step(
-      '1.2',
-      'verify-snapshot',
-      {},
-      {
-        needs: [{ fact: 'snapshot-chosen' }],
-        yields: [{ fact: 'snapshot-verified' }],
-      },
-    ),
+    ...(salvaged ? [step('1.1', 'salvage-snapshot', {}, fenced)] : []),
+    step('1.1', 'choose-snapshot', { ...recovery.snapshot, salvaged }),
+    step('1.2', 'verify-snapshot', {}),
   ];
-}
-
-function choiceReason(source: string, file: boolean, salvaged: boolean): string {
-  if (source === 'saved') return 'The inventory names a saved snapshot.';
-  if (source === 'raw') {
-    return 'The inventory names a raw copy of the database: it carries no hash of its own.';
-  }
-  if (!salvaged) return 'A new machine has no data to salvage: the file of the inventory is taken.';
-  if (source === 'freshest' && file) {
-    return 'Salvaged data and the saved file are both looked at: the larger revision wins.';
-  }
-  return 'The data salvaged from this host are the freshest there are.';
 }

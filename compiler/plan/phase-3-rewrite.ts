@@ -1,68 +1,47 @@
 // Setting -> the turn of guide phase 3: one voter proved, and the token window.
 
-import type { Step } from './ir.ts';
 import { ownerOf } from './phase-2-restore.ts';
 import { type Setting, slotsOf } from './setting.ts';
-import { step } from './steps.ts';
-import { type Draft, draft } from './turn.ts';
+import { step, type TurnBody, turnBody } from './turn.ts';
 
 /** One turn on the recovery host (guide 3.1 to 3.3). */
-export function rewrite(setting: Setting): readonly Draft[] {
+export function rewrite(setting: Setting): readonly TurnBody[] {
   const { chosen, recovery } = setting;
-  const restored = { needs: [{ fact: 'etcd-restored' }] } as const;
   const skipped = recovery.rewriteMembership === 'skip';
   const windowless = noWindow(setting);
-  const steps: readonly Step[] = [
-    step('3.1', 'prove-free', { before: 'rewrite' }, restored),
-    ...(skipped
-      ? []
-      : [
-          step(
-            '3.2',
-            'rewrite-membership',
-            {},
-            {
-              ...restored,
-              yields: [{ fact: 'membership-rewritten' }],
-            },
-          ),
-        ]),
+  const steps = [
+    step('3.1', 'prove-free', { before: 'rewrite' }),
+    ...(skipped ? [] : [step('3.2', 'rewrite-membership', {})]),
     ...(windowless === null
-      ? [step('3.2', 'token-window', { seconds: recovery.tokenWindow }, restored)]
+      ? [step('3.2', 'token-window', { seconds: recovery.tokenWindow })]
       : []),
-    step(
-      '3.3',
-      'fix-ownership',
-      { owner: ownerOf(setting) },
-      {
-        ...restored,
-        reason: 'etcd has written as root since phase 2.',
-      },
-    ),
+    step('3.3', 'fix-ownership', { after: 'rewrite', owner: ownerOf(setting) }),
   ];
-  const omits: Draft['omits'] = [
+  const omits: TurnBody['omits'] = [
     ...(skipped
       ? [
           {
             guide: '3.2',
             because:
-              'the inventory skips the rewrite on loopback: that the restored data start, and ' +
-              'hold one voter, shows only in phase 4',
+              'the inventory skips the rewrite on loopback: that the restored data starts, and ' +
+              'holds one voter, shows only in phase 4',
           } as const,
         ]
       : []),
     ...(windowless === null ? [] : [{ guide: '3.2', because: windowless } as const]),
   ];
   return slotsOf(setting, 'rewrite').map((slot) =>
-    draft(
+    turnBody(
       slot,
       {
-        title: `prove one voter on ${chosen.id}, then let old logins go`,
+        title:
+          `prove one voter on ${chosen.id}` +
+          (windowless === null ? ', then end all old logins' : ''),
         reason:
           windowless === null
-            ? 'The restored data are tried on loopback before anything relies on them; ' +
+            ? 'The restored data is tried on loopback before anything relies on it; ' +
               'surviving databases can write again from here on.'
-            : 'The restored data are looked at before anything relies on them.',
+            : 'The restored data is checked before anything relies on it.',
       },
       steps,
       omits,
@@ -70,7 +49,7 @@ export function rewrite(setting: Setting): readonly Draft[] {
   );
 }
 
-/** Why there is no token window, or null where there is one (guide 3.2). */
+/** Why there is no token window, or null if there is one (guide 3.2). */
 function noWindow({ cluster, chosen, recovery, total }: Setting): string | null {
   if (recovery.tokenWindow === 0) {
     return (
@@ -78,7 +57,7 @@ function noWindow({ cluster, chosen, recovery, total }: Setting): string | null 
       'surviving client host has to be restarted by hand'
     );
   }
-  // A machine that was off, or is new, starts its containers anew: they hold no old login.
+  // A machine that was off, or is new, starts its containers from scratch: they hold no old login.
   const surviving = cluster.hosts.some(
     (host) =>
       host.id !== chosen.id &&

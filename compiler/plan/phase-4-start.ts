@@ -1,22 +1,23 @@
 // Setting -> the turn of guide phase 4: the recovery host serves the cluster again, alone.
 
-import type { Fact, Host, StepParams } from './ir.ts';
+import type { Host } from '../hosts.ts';
+import type { StepParams } from '../steps/all.ts';
+import { ofCluster } from '../steps/facts.ts';
 import { type Setting, slotsOf } from './setting.ts';
-import { step } from './steps.ts';
-import { type Draft, draft, probed } from './turn.ts';
+import { step, type TurnBody, turnBody } from './turn.ts';
 
 /** One turn on the recovery host (guide 4.1 to 4.4). */
-export function start(setting: Setting): readonly Draft[] {
+export function start(setting: Setting): readonly TurnBody[] {
   const { chosen, clients, quorum, recovery } = setting;
-  const answers = { needs: [{ fact: 'api-answers' }] } as const;
-  const rewritten: readonly Fact[] =
-    recovery.rewriteMembership === 'skip' ? [] : [{ fact: 'membership-rewritten' }];
+  const rewritten =
+    recovery.rewriteMembership === 'skip' ? [] : [ofCluster('membership-rewritten')];
+  const reached = quorum.target === 1 ? [ofCluster('quorum-reached')] : [];
   // Clients that return or are replaced have their turn in phase 7; others may be running now.
   const running = clients.filter(
     ({ state }) => state === null || state === 'alive' || state === 'lost',
   );
   return slotsOf(setting, 'start').map((slot) =>
-    draft(
+    turnBody(
       slot,
       {
         title: `start ${chosen.id} and prove it serves the cluster alone`,
@@ -26,41 +27,22 @@ export function start(setting: Setting): readonly Draft[] {
         step(
           '4.1',
           'start-service',
-          { service: chosen.service, target: chosen.id },
-          {
-            needs: [{ fact: 'etcd-restored' }, ...rewritten],
-            yields: [{ fact: 'recovery-host-started' }],
-          },
+          { service: chosen.service, target: chosen.id, role: 'recovery-host' },
+          { needs: rewritten },
         ),
-        step(
-          '4.2',
-          'wait-api',
-          {},
-          {
-            needs: [{ fact: 'recovery-host-started' }],
-            yields: [{ fact: 'api-answers' }],
-          },
-        ),
-        step('4.3', 'check-endpoint', {}, answers),
-        step(
-          '4.4',
-          'prove-alone',
-          {},
-          {
-            ...answers,
-            yields: quorum.target === 1 ? [{ fact: 'quorum-reached' }] : [],
-          },
-        ),
-        step('4.4', 'show-leftovers', {}, answers),
+        step('4.2', 'wait-api', {}),
+        step('4.3', 'check-endpoint', {}),
+        step('4.4', 'prove-alone', {}, { yields: reached }),
+        step('4.4', 'show-leftovers', {}),
         ...(running.length === 0
           ? []
-          : [step('4.4', 'refresh-clients', { clients: running.map(clientOf) }, answers)]),
+          : [step('4.4', 'refresh-clients', { clients: running.map(clientOf) })]),
       ],
     ),
   );
 }
 
 function clientOf(host: Host): StepParams['refresh-clients']['clients'][number] {
-  const { target, address, ports } = probed(host);
-  return { target, service: host.service, address, port: ports.api };
+  const { id, service, addresses, ports } = host;
+  return { target: id, service, address: addresses[0], port: ports.api };
 }

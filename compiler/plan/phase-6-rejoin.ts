@@ -1,16 +1,22 @@
-// Setting -> the turns of guide phase 6: server hosts come back, reattached or joined anew.
+// Setting -> the turns of guide phase 6: server hosts come back, reattached or joined again.
 
-import { apiUrl, bracketed } from './addresses.ts';
-import type { Fact, GuideStep, Host, Step } from './ir.ts';
-import { rejoinSection, returns, type Setting, type Slot, slotOf, slotsOf } from './setting.ts';
-import { step } from './steps.ts';
-import { type Draft, draft, of } from './turn.ts';
-
-/** The port on which Swarm managers accept nodes; Docker has no setting for it. */
-const swarmPort = 2377;
+import type { Host } from '../hosts.ts';
+import { ofCluster } from '../steps/facts.ts';
+import { apiUrl, swarmAddress } from './addresses.ts';
+import type { GuideStep } from './ir.ts';
+import {
+  pathOf,
+  rejoinSection,
+  returns,
+  type Setting,
+  type Slot,
+  slotOf,
+  slotsOf,
+} from './setting.ts';
+import { type OpenStep, step, type TurnBody, turnBody } from './turn.ts';
 
 /** One turn on each server host, strictly one after another (guide 6.1, and 6.2 as 6.1). */
-export function rejoin(setting: Setting): readonly Draft[] {
+export function rejoin(setting: Setting): readonly TurnBody[] {
   return slotsOf(setting, 'reattach', 'join').map((slot) =>
     slot.role === 'reattach' ? reattach(setting, slot) : join(setting, slot),
   );
@@ -25,41 +31,27 @@ function lettered(
   return (letter) => `${section}${letter}`;
 }
 
-/** For hosts with a disk: the record stays, only the etcd membership is made anew. */
-function reattach(setting: Setting, slot: Slot): Draft {
+/** For hosts with a disk: the record stays, only the etcd membership is renewed. */
+function reattach(setting: Setting, slot: Slot): TurnBody {
   const { subject: host } = slot;
   const at = lettered(setting, host);
   const scripts = {
-    removal: slotOf(setting, 'remove', host.id)?.path ?? '',
-    join: slotOf(setting, 'join', host.id)?.path ?? '',
+    removal: pathOf(setting, 'remove', host.id),
+    join: pathOf(setting, 'join', host.id),
   };
-  return draft(
+  return turnBody(
     slot,
     { title: `reattach ${host.id}`, reason: reattachReason(setting, host) },
     [
-      step(at('a'), 'return-to-swarm', {}, { yields: [of('in-swarm', host)] }),
-      // A new Swarm knows the service only by the stack file, which names the old node.
-      ...(setting.total ? [placed(at('a'), host)] : []),
-      step(at('a'), 'check-reattachable', scripts, { needs: [{ fact: 'api-answers' }] }),
+      step(at('a'), 'return-to-swarm', {}),
+      // In a new Swarm, or after another join, the machine has a node id that the service does not
+      // know.
+      step(at('a'), 'place-service', { service: host.service, addresses: [] }),
+      step(at('a'), 'check-reattachable', scripts),
       ...ownStop(at('a'), host),
-      step(
-        at('b'),
-        'clear-for-reattach',
-        {},
-        {
-          needs: [of('service-stopped', host)],
-          yields: [of('state-set-aside', host)],
-        },
-      ),
-      step(at('c'), 'drop-stale-member', {}, { needs: [{ fact: 'api-answers' }] }),
-      step(
-        at('c'),
-        'start-reattached',
-        {},
-        {
-          needs: [of('in-swarm', host), of('state-set-aside', host)],
-        },
-      ),
+      step(at('b'), 'clear-for-reattach', {}),
+      step(at('c'), 'drop-stale-member', {}),
+      step(at('c'), 'start-reattached', {}),
       votes(setting, slot, at('f')),
     ],
     lastOfTarget(setting, host),
@@ -80,41 +72,24 @@ function reattachReason(setting: Setting, host: Host): string {
 }
 
 /** For hosts whose record was removed in phase 5: the guide's way. */
-function join(setting: Setting, slot: Slot): Draft {
+function join(setting: Setting, slot: Slot): TurnBody {
   const { subject: host } = slot;
   const at = lettered(setting, host);
   const scripts = {
-    removal: slotOf(setting, 'remove', host.id)?.path ?? '',
+    removal: pathOf(setting, 'remove', host.id),
     reattach: slotOf(setting, 'reattach', host.id)?.path ?? null,
   };
-  return draft(
+  return turnBody(
     slot,
-    { title: `join ${host.id} to the cluster anew`, reason: joinReason(slot) },
+    { title: `join ${host.id} to the cluster again`, reason: joinReason(slot) },
     [
       ...swarmFor(setting, host, at('a')),
-      step(at('a'), 'check-joinable', scripts, {
-        needs: [{ fact: 'api-answers' }, of('record-removed', host)],
-      }),
+      step(at('a'), 'check-joinable', scripts),
       ...ownStop(at('a'), host),
-      step(
-        at('b'),
-        'clear-for-join',
-        {},
-        {
-          needs: [of('service-stopped', host), of('record-removed', host)],
-          yields: [of('state-set-aside', host)],
-        },
-      ),
-      step(at('c'), 'drop-stale-member', {}, { needs: [{ fact: 'api-answers' }] }),
-      step(
-        at('c'),
-        'start-service',
-        { service: host.service, target: host.id },
-        {
-          needs: [of('in-swarm', host), of('state-set-aside', host)],
-        },
-      ),
-      ...joined(setting, host, at('c'), at('e')),
+      step(at('b'), 'clear-for-join', { mode: host.mode, removal: scripts.removal }),
+      step(at('c'), 'drop-stale-member', {}),
+      step(at('c'), 'start-service', { service: host.service, target: host.id, role: 'server' }),
+      ...joined(setting, slot, slot.path, at('c'), at('e')),
       votes(setting, slot, at('f')),
     ],
     lastOfTarget(setting, host),
@@ -126,93 +101,59 @@ function joinReason({ subject, when }: Slot): string {
     return `${subject.id} is a new machine: it has nothing to be reattached with.`;
   }
   return when === 'always'
-    ? 'The inventory asks for the way of the guide.'
+    ? 'The inventory asks for the procedure of the guide.'
     : `Only after the record of ${subject.id} was removed in phase 5.`;
 }
 
 /** Into the Swarm: a replaced machine for the first time, any other again. */
-function swarmFor(setting: Setting, host: Host, guide: GuideStep): readonly Step[] {
-  if (host.state !== 'replaced') {
-    return [
-      step(guide, 'return-to-swarm', {}, { yields: [of('in-swarm', host)] }),
-      ...(setting.total ? [placed(guide, host)] : []),
-    ];
-  }
+function swarmFor({ chosen }: Setting, host: Host, guide: GuideStep): readonly OpenStep[] {
+  const { service, state } = host;
+  const placed = step(guide, 'place-service', { service, addresses: [] });
+  if (state !== 'replaced') return [step(guide, 'return-to-swarm', {}), placed];
   return [
-    step(
-      guide,
-      'enter-swarm',
-      { role: 'manager', remote: remoteOf(setting) },
-      {
-        yields: [of('in-swarm', host)],
-      },
-    ),
-    placed(guide, host),
-    step(guide, 'retire-node', { service: host.service }, { needs: [of('in-swarm', host)] }),
+    step(guide, 'enter-swarm', { role: 'manager', remote: swarmAddress(chosen) }),
+    placed,
+    step(guide, 'retire-node', { service }),
   ];
 }
 
-function placed(guide: GuideStep, host: Host): Step {
-  const here = { service: host.service, addresses: [] };
-  return step(guide, 'place-service', here, { needs: [of('in-swarm', host)] });
-}
-
-/** Where a machine joins the Swarm: `10.0.0.1:2377` of the recovery host. */
-export function remoteOf({ chosen }: Setting): string {
-  return `${bracketed(chosen.addresses[0])}:${swarmPort}`;
-}
-
-function ownStop(guide: GuideStep, host: Host): readonly Step[] {
+function ownStop(guide: GuideStep, { service }: Host): readonly OpenStep[] {
   return [
-    step(
-      guide,
-      'stop-services',
-      { services: [host.service] },
-      {
-        needs: [of('in-swarm', host)],
-        reason: 'Its data are moved next; most often the service is at 0 since phase 1.',
-      },
-    ),
-    step(
-      guide,
-      'stop-container',
-      { service: host.service },
-      {
-        yields: [of('service-stopped', host)],
-      },
-    ),
+    step(guide, 'stop-services', { before: 'return', services: [service] }),
+    step(guide, 'stop-container', { service }),
   ];
 }
 
-/** Wait for the API of a host without state, then the token and the join (guide 6.1c to e, 7.1). */
+/**
+ * Wait for the API of a host without state, then the token and the join (guide 6.1c to e, 7.1).
+ * `clear` is the path of the script that clears the host.
+ */
 export function joined(
-  { cluster }: Setting,
-  host: Host,
+  setting: Setting,
+  { subject: host }: Slot,
+  clear: string,
   waiting: GuideStep,
   joining: GuideStep,
-): readonly Step[] {
-  const told = { api: apiUrl(cluster.api, host), target: host.id };
+): readonly OpenStep[] {
+  const asked = { api: apiUrl(setting.cluster.api, host), target: host.id, clear };
+  const removal = pathOf(setting, 'remove', host.id);
   return [
-    step(waiting, 'wait-uninitialised', told, { yields: [of('uninitialised', host)] }),
-    step(joining, 'join-cluster', told, {
-      needs: [of('uninitialised', host), of('record-removed', host), { fact: 'api-answers' }],
-    }),
+    step(waiting, 'wait-uninitialised', asked),
+    step(joining, 'join-cluster', { ...asked, removal }),
   ];
 }
 
 /** guide 6.1f. The turn that brings the voters to the target yields the quorum. */
-function votes({ quorum }: Setting, slot: Slot, guide: GuideStep): Step {
-  const host = slot.subject;
-  const reaches = host.id === quorum.reachedBy;
-  const yields: readonly Fact[] = [
-    of('member-back', host),
-    ...(reaches ? [{ fact: 'quorum-reached' } as const] : []),
-  ];
-  return step(guide, 'prove-voter', { threshold: quorum.target }, { yields });
+function votes({ quorum, servers }: Setting, { subject }: Slot, guide: GuideStep): OpenStep {
+  const reached = subject.id === quorum.reachedBy ? [ofCluster('quorum-reached')] : [];
+  const others = servers
+    .filter((other) => other.id !== subject.id && other.state !== 'gone')
+    .map((other) => other.id);
+  return step(guide, 'prove-voter', { threshold: quorum.target, others }, { yields: reached });
 }
 
-/** Says it where no server host is left for guide 6.2. */
-function lastOfTarget({ quorum, slots }: Setting, host: Host): Draft['omits'] {
+/** Says it if no server host is left for guide 6.2. */
+function lastOfTarget({ quorum, slots }: Setting, host: Host): TurnBody['omits'] {
   const last = returns(slots).length === quorum.target - 1 && host.id === quorum.reachedBy;
   return last ? [{ guide: '6.2', because: 'no server host is left after the target' }] : [];
 }

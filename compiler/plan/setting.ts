@@ -1,35 +1,28 @@
-// Inventory + quorum + recovery host -> the setting all phases read: what each host's way back is,
-// and the path of every script.
+// Inventory + quorum + recovery host -> the setting that all phases read: how each host comes back, and
+// the path of every script.
 
+import type { Host, HostId } from '../hosts.ts';
 import type { Inventory } from '../inventory/schema.ts';
-import type { Quorum as Assessed, RecoveryChoice } from '../quorum.ts';
+import type { Quorum, RecoveryChoice } from '../quorum.ts';
 import { digest } from './digest.ts';
-import type { Cluster, Host, HostId, PhaseNumber, Quorum, Recovery, Turn } from './ir.ts';
+import type { Plan, Turn } from './ir.ts';
+import { pathsOf } from './names.ts';
+import { groupBy } from './order.ts';
 
-/** Whether a script is of the expected way, or waits to be named by another or the runbook. */
-type When = Extract<Turn['when'], 'always' | 'if-told'>;
+/** Whether a script is expected, or runs only if another script or the runbook names it. */
+type When = Extract<Turn['when'], 'always' | 'if-needed'>;
 
-/** What a turn does for its subject; with the subject's id it names one script. */
-export type Role =
-  | 'prepare'
-  | 'restore'
-  | 'rewrite'
-  | 'start'
-  | 'reattach'
-  | 'remove'
-  | 'join'
-  | 'client-swarm'
-  | 'client'
-  | 'client-clear'
-  | 'client-join'
-  | 'verify';
+/** What a turn of the recovery does for its subject; with the subject's id it names one script. */
+export type Role = Exclude<Turn['role'], 'snapshot' | 'undo'>;
 
-/** One script to be: its role, its subject, the host it runs on and where it lies. */
+/** One future script: its role, its subject, the host it runs on, its place and its path. */
 export interface Slot {
   readonly role: Role;
   readonly subject: Host;
   readonly host: Host;
   readonly when: When;
+  /** Its place in the order of execution, from 1 on. */
+  readonly order: number;
   readonly path: string;
 }
 
@@ -37,29 +30,30 @@ export interface Slot {
 export interface Setting {
   readonly name: string;
   readonly inventory: string;
-  readonly cluster: Cluster;
-  readonly recovery: Recovery;
-  readonly quorum: Quorum;
+  readonly cluster: Plan['cluster'];
+  readonly recovery: Plan['recovery'];
+  readonly quorum: Plan['quorum'];
   /** The recovery host. */
   readonly chosen: Host;
   /** Every server host, and those of them other than the recovery host. */
   readonly servers: readonly Host[];
   readonly others: readonly Host[];
   readonly clients: readonly Host[];
-  /** The recovery host is a new machine: its Swarm is new, too. */
+  /** The recovery host is a new machine, so its Swarm is new, too. */
   readonly total: boolean;
-  /** Every script to be, in the order of execution; and the same by the id of its subject. */
+  /** Every script, in the order of execution; and by the id of its subject. */
   readonly slots: readonly Slot[];
   readonly bySubject: ReadonlyMap<HostId, readonly Slot[]>;
 }
 
-/** Draws up the setting. Throws where the choice is no server host of the inventory: our bug. */
-export function setting(inventory: Inventory, assessed: Assessed, choice: RecoveryChoice): Setting {
-  const cluster: Cluster = {
+/** The setting of a plan. Throws if the choice is no server host of the inventory: our bug. */
+export function settingOf(inventory: Inventory, assessed: Quorum, choice: RecoveryChoice): Setting {
+  const cluster: Plan['cluster'] = {
     name: inventory.cluster,
     notes: inventory.notes,
     stack: inventory.swarm.stack,
     stackFile: inventory.swarm.stackFile,
+    dockerSocket: inventory.swarm.dockerSocket,
     api: inventory.api,
     hosts: inventory.hosts,
   };
@@ -82,23 +76,14 @@ export function setting(inventory: Inventory, assessed: Assessed, choice: Recove
     clients,
     total: chosen.state === 'replaced',
     slots,
-    bySubject: groupBySubject(slots),
+    bySubject: groupBy(slots, ({ subject }) => subject.id),
   };
 }
 
-function groupBySubject(slots: readonly Slot[]): ReadonlyMap<HostId, readonly Slot[]> {
-  const groups = new Map<HostId, Slot[]>();
-  for (const slot of slots) {
-    const group = groups.get(slot.subject.id);
-    if (group === undefined) groups.set(slot.subject.id, [slot]);
-    else group.push(slot);
-  }
-  return groups;
-}
-
-function recoveryOf({ recovery }: Inventory, choice: RecoveryChoice): Recovery {
+function recoveryOf({ recovery }: Inventory, choice: RecoveryChoice): Plan['recovery'] {
   return {
     host: choice.host,
+    chosen: choice.chosen,
     because: choice.because,
     snapshot: recovery.snapshot,
     revisionBump: recovery.revisionBump,
@@ -113,17 +98,17 @@ function recoveryOf({ recovery }: Inventory, choice: RecoveryChoice): Recovery {
 }
 
 function quorumOf(
-  assessed: Assessed,
+  assessed: Quorum,
   slots: readonly Slot[],
   chosen: Host,
   servers: readonly Host[],
-): Quorum {
+): Plan['quorum'] {
   if (assessed.verdict === 'kept') throw new Error('quorum is not lost: there is nothing to plan');
   const left = servers.filter((host) => host.state !== 'gone').length;
   const target = Math.min(assessed.threshold, left);
   const reachedBy = returns(slots)[target - 2]?.subject.id ?? chosen.id;
   const { servers: ids, lost, threshold, verdict, words } = assessed;
-  return { servers: ids, lost, threshold, target, verdict, words, reachedBy };
+  return { servers: ids, lost, threshold, verdict, words, target, reachedBy };
 }
 
 /** The turns by which server hosts are expected back, in their order. */
@@ -142,9 +127,16 @@ export function rejoinSection(
   return place < quorum.target - 1 ? '6.1' : '6.2';
 }
 
-/** The script of that role for that host, or null where the plan has none. */
+/** The script of that role for that host, or null if the plan has none. */
 export function slotOf({ bySubject }: Setting, role: Role, host: HostId): Slot | null {
   return bySubject.get(host)?.find((slot) => slot.role === role) ?? null;
+}
+
+/** The path of a script that the plan has. Throws if it has none: our own bug. */
+export function pathOf(setting: Setting, role: Role, host: HostId): string {
+  const slot = slotOf(setting, role, host);
+  if (slot === null) throw new Error(`the plan has no script ${role} for ${host}`);
+  return slot.path;
 }
 
 /** The slots of some roles, in the order of execution. */
@@ -154,17 +146,11 @@ export function slotsOf({ slots }: Pick<Setting, 'slots'>, ...roles: Role[]): re
 
 // ---- Which scripts there are -----------------------------------------------------------------
 
-type Unplaced = Omit<Slot, 'path'> & { readonly suffix: string };
+type Unplaced = Omit<Slot, 'path' | 'order'>;
 
-interface Stage {
-  readonly phase: PhaseNumber;
-  readonly slug: string;
-  readonly slots: readonly Unplaced[];
-}
-
-/** Stages in the order of execution. Reattachments come before removals, removals before joins. */
+/** In the order of execution. Reattachments come before removals, removals before joins. */
 function lay(
-  rejoin: Recovery['rejoin'],
+  rejoin: Plan['recovery']['rejoin'],
   chosen: Host,
   others: readonly Host[],
   clients: readonly Host[],
@@ -173,60 +159,55 @@ function lay(
   const total = chosen.state === 'replaced';
   const here = (role: Role): Unplaced => slot(role, chosen, chosen, 'always');
   const removals = [...others, ...clients].map((host) =>
-    slot('remove', host, chosen, needsRemoval(host, guide) ? 'always' : 'if-told'),
+    slot('remove', host, chosen, needsRemoval(host, guide) ? 'always' : 'if-needed'),
   );
   const reattachments = others
     .filter((host) => host.state !== 'replaced' && host.state !== 'gone')
     .map((host) => slot('reattach', host, host, 'always'));
   const joins = others
     .filter((host) => host.state !== 'gone')
-    .map((host) => slot('join', host, host, needsRemoval(host, guide) ? 'always' : 'if-told'));
-  const stages: readonly Stage[] = [
-    { phase: 1, slug: 'prepare', slots: [here('prepare')] },
-    { phase: 2, slug: 'restore', slots: [here('restore')] },
-    { phase: 3, slug: 'rewrite', slots: [here('rewrite')] },
-    { phase: 4, slug: 'start', slots: [here('start')] },
-    // The guide's own way has no reattachment, and so one stage less.
-    ...(guide ? [] : [{ phase: 6, slug: 'reattach', slots: reattachments } as const]),
-    { phase: 5, slug: 'remove', slots: removals },
-    { phase: 6, slug: 'join', slots: joins },
-    {
-      phase: 7,
-      slug: 'clients',
-      slots: clients.flatMap((host) => clientSlots(host, chosen, total)),
-    },
-    { phase: 8, slug: 'verify', slots: [here('verify')] },
-  ];
-  return stages.flatMap(place);
+    .map((host) => slot('join', host, host, needsRemoval(host, guide) ? 'always' : 'if-needed'));
+  return placed([
+    ...(['prepare', 'restore', 'rewrite', 'start'] as const).map(here),
+    // The procedure of the guide has no reattachment.
+    ...(guide ? [] : reattachments),
+    ...removals,
+    ...joins,
+    ...clients.flatMap((host) => clientSlots(host, chosen, total)),
+    here('verify'),
+  ]);
 }
 
 function clientSlots(host: Host, chosen: Host, total: boolean): readonly Unplaced[] {
   if (host.state === 'gone') return [];
   const replaced = host.state === 'replaced';
-  const anew = replaced ? 'always' : 'if-told';
+  const expected = replaced ? 'always' : 'if-needed';
   return [
-    ...(total && !replaced ? [slot('client-swarm', host, host, 'always', '-swarm')] : []),
+    ...(total && !replaced ? [slot('client-swarm', host, host, 'always')] : []),
     ...(replaced ? [] : [slot('client', host, chosen, 'always')]),
-    slot('client-clear', host, host, anew, '-clear'),
-    slot('client-join', host, chosen, anew, '-join'),
+    slot('client-clear', host, host, expected),
+    slot('client-join', host, chosen, expected),
   ];
 }
 
-function slot(role: Role, subject: Host, host: Host, when: When, suffix = ''): Unplaced {
-  return { role, subject, host, when, suffix };
+function slot(role: Role, subject: Host, host: Host, when: When): Unplaced {
+  return { role, subject, host, when };
 }
 
-/** Whether the expected way of a host is the guide's: removal, and join if it comes back. */
+/** Whether a host is expected to be removed, and joined if it comes back, as in the guide. */
 function needsRemoval(host: Host, guide: boolean): boolean {
   if (host.state === 'replaced' || host.state === 'gone') return true;
   return guide && host.mode === 'server';
 }
 
-function place({ phase, slug, slots }: Stage, index: number): readonly Slot[] {
-  const folder = `${index + 1}-phase-${phase}-${slug}`;
-  const width = Math.max(2, String(slots.length).length);
-  return slots.map(({ suffix, ...slot }, place) => {
-    const number = slots.length === 1 ? '' : `${String(place + 1).padStart(width, '0')}-`;
-    return { ...slot, path: `${folder}/${number}${slot.subject.id}${suffix}.sh` };
-  });
+function placed(slots: readonly Unplaced[]): readonly Slot[] {
+  const paths = pathsOf(
+    slots.map(({ role, host, subject, when }) => ({
+      role,
+      host: host.id,
+      subject: subject.id,
+      when,
+    })),
+  );
+  return slots.map((each, index) => ({ ...each, order: index + 1, path: paths[index] ?? '' }));
 }

@@ -1,5 +1,5 @@
-# guide 6.1a: the guide clears a host without looking. Its record has to be gone (a join is refused
-# otherwise), and a host that could be reattached must not lose its databases by mistake.
+# Guide 6.1a: a join is refused while the host still has a record. A host that can be reattached is
+# not cleared, because it would lose its databases.
 check_joinable() {
   local removal="$1" reattach="$2" entry record age complaint
   api_must 200 GET "${RECOVERY_API}/v1/hosts"
@@ -13,36 +13,36 @@ check_joinable() {
       return
       ;;
     absent:voter)
-      # Stopping it now would halt a cluster of two: its own process has to finish.
-      # shellcheck disable=SC2034  # wait_until prints it
-      local diagnose="docker service logs ${SERVICE}"
-      say "${HOST} votes, but has not written its record yet: do not stop it"
-      wait_until "${DEADLINE_JOIN}" present "the record of ${HOST} is there" record_word "${HOST}"
+      # Stopping it now would stop a cluster of two, so its own process must finish.
+      local check="docker service logs ${SERVICE}"
+      say "${HOST} votes, but has not written its record yet. Do not stop it."
+      wait_until "${DEADLINE_JOIN}" present "${HOST} has a record" \
+        "${check}" record_word "${HOST}"
       way='done'
       return
       ;;
     absent:unreachable)
-      complaint=$(tail -n 1 -- "${scratch}/etcd.err")
-      stop "${BUSY}" "cannot reach etcd at ${RECOVERY_ENDPOINT}" 'an answer' "${complaint}" \
-        'mend the network between them; run it again'
+      complaint=$(kept_complaint)
+      stop "${BUSY}" "cannot reach etcd at ${RECOVERY_ENDPOINT}" 'a reply' "${complaint}" \
+        'repair the network between them, then run this script again'
       ;;
-    absent:*) say "the record of ${HOST} is removed: it may join" ;;
+    absent:*) say "The record of ${HOST} is removed, so it can join" ;;
     *)
       age=$(generation)
       if [[ -n "${reattach}" && "${age}" == '0.7' ]]; then
         case "${entry}" in
           learner | unstarted | absent)
-            stop "${MISMATCH}" "${HOST} need not join: it can be reattached" \
-              'a host whose record has been removed' 'record and credentials are good' \
-              "run ${reattach} instead: no database is touched"
+            stop "${MISMATCH}" "${HOST} need not join, because it can be reattached" \
+              'a host whose record has been removed' 'a record and valid credentials' \
+              "run ${reattach} instead; it changes no database"
             ;;
           *) ;;
         esac
       fi
-      stop "${MISMATCH}" "the record of ${HOST} is still there" 'removed by phase 5' 'present' \
+      stop "${MISMATCH}" "the record of ${HOST} still exists" 'removed by phase 5' 'present' \
         "run ${removal} on ${RECOVERY_HOST} first"
       ;;
   esac
   check_images
-  check_clock
+  check_place
 }

@@ -1,9 +1,9 @@
-# guide 6.1b (7.1b for a client host, which does have certificates): moved, where the guide deletes
-# with an unguarded rm -rf. instances/, the data of Postgres, is never touched.
+# Guide 6.1b (7.1b for a client host, which also has certificates): data are moved, so that undo is
+# possible. instances/, the data of Postgres, is never changed.
 clear_for_join() {
-  local record name
+  local removal="$1" record name
   if [[ "${way}" == 'done' ]]; then
-    already "${HOST} has joined: nothing is cleared"
+    already "${HOST} has joined, so nothing is cleared"
     return
   fi
   record=$(record_word "${HOST}")
@@ -12,12 +12,13 @@ clear_for_join() {
     return
   fi
   [[ "${record}" == 'absent' ]] \
-    || stop "${MISMATCH}" "the record of ${HOST} is still there" 'removed by phase 5' "${record}" \
-      "run the script of phase 5 that removes ${HOST}, on ${RECOVERY_HOST}, first"
+    || stop "${MISMATCH}" "the record of ${HOST} still exists" 'removed by phase 5' "${record}" \
+      "run ${removal} on ${RECOVERY_HOST} first"
   spare_voter
   if [[ "${way}" == 'done' ]]; then
     return
   fi
+  prove_stopped
   for name in etcd certificates generated.config.json; do
     clear_away "${name}"
   done

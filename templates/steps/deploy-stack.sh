@@ -1,16 +1,16 @@
-# guide 1.3, total loss. The services of the plan are made anew from the stack file, at 0 replicas
-# whatever the file says: one that starts before its data are there starts uninitialised. The
-# replicas come from a second file, which Docker merges, so the stack file stays as it is.
+# Guide 1.3, total loss: creates the services of the plan from the stack file, with 0 replicas: a
+# Control Plane that starts before its data are there starts uninitialised. The replicas are in a
+# second file, which Docker merges, so the stack file is unchanged.
 deploy_stack() {
   local file="$1" stack="$2" service scale version replicas='' missing=''
   shift 2
-  settle
-  if [[ "${settled}" == 'yes' ]]; then
+  see_prepared
+  if [[ "${prepared}" == 'yes' ]]; then
     return
   fi
   if [[ ! -f "${file}" ]]; then
-    stop "${MISMATCH}" 'the stack file is not there' "a file ${file}" 'nothing' \
-      'bring the stack file of this cluster to that place, then run the script again'
+    stop "${MISMATCH}" 'the stack file does not exist' "a file ${file}" 'nothing' \
+      'copy the stack file of this cluster to that path, then run this script again'
   fi
   for service in "$@"; do
     if [[ -n "${swarm_after}" ]]; then scale='absent'; else scale=$(service_scale "${service}"); fi
@@ -20,8 +20,9 @@ deploy_stack() {
         scale=0
         ;;
       unknown)
-        stop "${BUSY}" "Docker does not tell about ${service}" 'a number of replicas' "${scale}" \
-          'see: docker service ls; run the script again'
+        stop "${BUSY}" "Docker does not report the scale of ${service}" 'a number of replicas' \
+          "${scale}" \
+          'check docker service ls, then run this script again'
         ;;
       *) ;;
     esac
@@ -35,15 +36,15 @@ deploy_stack() {
     already "the stack has the services $*"
     return
   fi
-  # Both files must say the same version, or none.
-  version=$(sed -n '/^version:/p' -- "${file}")
+  # Both files must have the same version, or none.
+  version=$(sed -n -e '/^version:/p' -- "${file}")
   replicas="${version:+${version}$'\n'}services:"$'\n'"${replicas%$'\n'}"
-  say "services to be made, at 0 replicas:${missing}"
-  mutate put_file "${STATE}/replicas.yml" 0600 replicas
+  say "Services to be created with 0 replicas:${missing}"
+  mutate write_file "${STATE}/replicas.yml" 0600 "${replicas}"
   mutate docker_patiently stack deploy --compose-file "${file}" \
     --compose-file "${STATE}/replicas.yml" "${stack}"
   for service in "$@"; do
-    wait_until "${DEADLINE_SWARM}" '0' "${service} is there, at 0 replicas" \
-      service_scale "${service}"
+    wait_until "${DEADLINE_SWARM}" '0' "${service} exists with 0 replicas" \
+      'docker ps' service_scale "${service}"
   done
 }

@@ -1,10 +1,10 @@
-# guide 6.1c: not in the guide. An unstarted or learner entry of this host, left by a failed
-# attempt, makes every further one fail ("Peer URLs already exists"), and a learner of another host
-# does as well: etcd allows one. Voters are never removed here.
+# Guide 6.1c, an addition: an unstarted or learner entry of this host, left by a failed attempt,
+# makes every further one fail ("Peer URLs already exists"). So does a learner of another host,
+# because etcd allows one. Voters are never removed here.
 drop_stale_member() {
   local place lines
   if [[ "${way}" == 'done' ]]; then
-    already "${HOST} is a voter: no entry of it is stale"
+    already "${HOST} is a voter and has no stale entry"
     return
   fi
   place=$(drop_stale_member_place own)
@@ -12,31 +12,26 @@ drop_stale_member() {
     drop_stale_member_entries "${place}"
     return
   fi
-  # Once its record is removed the user of this host is gone too; to look, the certificate suffices.
+  # After the removal of its record this host has no user, but the certificate is enough to read.
   place=$(drop_stale_member_place nobody)
   if [[ -z "${place}" ]]; then
-    say 'this machine holds no certificate of the cluster: the join itself will tell'
+    say 'This machine has no certificate of the cluster. The join will show stale entries'
     return
   fi
   lines=$(pick_member "${HOST}" "${PEER_URL}" <"${scratch}/members")
   [[ -z "${lines}" ]] \
     || stop "${MISMATCH}" "a stale entry of ${HOST} is in the member list" 'none' "${lines}" \
-      "on ${RECOVERY_HOST}: etcdctl member remove ID, with ETCDCTL_USER and ETCDCTL_PASSWORD of \
-its generated.config.json in the environment; then run this script again"
-  already "no entry of ${HOST} is in the member list"
+      "run etcdctl member remove ID on ${RECOVERY_HOST}, with ETCDCTL_USER and ETCDCTL_PASSWORD \
+from its generated.config.json in the environment; then run this script again"
+  already "the member list has no entry of ${HOST}"
 }
 
-# The first folder whose credentials (own) or certificate (nobody) the recovery host's etcd accepts;
-# nothing if none. Leaves the members in scratch/members.
+# The first folder with credentials (own) or a certificate (nobody) that the recovery host's etcd
+# accepts; nothing if there is none. The members are in scratch/members.
 drop_stale_member_place() {
-  local user="$1" place word files k=1
-  local -a places=("${DATA_DIR}")
-  while [[ -d "${STATE}/half-done-${k}" ]]; do
-    places=("${STATE}/half-done-${k}" "${places[@]}")
-    k=$((k + 1))
-  done
-  places+=("${STATE}/before")
-  for place in "${places[@]}"; do
+  local user="$1" places place word files
+  places=$(kept_places)
+  while IFS= read -r place; do
     word='missing'
     if [[ "${user}" == 'own' ]]; then
       word=$(credentials_word "${place}")
@@ -51,10 +46,10 @@ drop_stale_member_place() {
       printf '%s\n' "${place}"
       return
     fi
-  done
+  done <<<"${places}"
 }
 
-# Removes what is stale of this host, then waits for other hosts that are joining.
+# Removes stale entries of this host, then waits for other hosts that are joining.
 drop_stale_member_entries() {
   local place="$1" lines id status name learner count=0
   lines=$(pick_member "${HOST}" "${PEER_URL}" <"${scratch}/members")
@@ -63,20 +58,20 @@ drop_stale_member_entries() {
       if [[ "${status}" == 'started' && "${learner}" == 'false' ]]; then
         stop "${MISMATCH}" "${name} is a voter with the name or peer URL of ${HOST}" \
           'an unstarted or learner entry, or none' "${id} ${name}" \
-          'look at member list; a voter is removed with its record only (phase 5)'
+          'check etcdctl member list; a voter is removed only with its record (phase 5)'
       fi
       count=$((count + 1))
       mutate as_kept "${place}" etcdctl --endpoints "${RECOVERY_ENDPOINT}" member remove "${id}"
     fi
   done <<<"${lines}"
   if ((count == 0)); then
-    already "no entry of ${HOST} is in the member list"
+    already "the member list has no entry of ${HOST}"
   fi
-  wait_until "${DEADLINE_JOIN}" none 'no host is half way through a join' \
-    drop_stale_member_learner "${place}"
+  wait_until "${DEADLINE_JOIN}" none 'no host is joining' \
+    'docker ps' drop_stale_member_learner "${place}"
 }
 
-# none, or the learner that is in the way: etcd allows one at a time.
+# none, or the learner that blocks this host: etcd allows one at a time.
 drop_stale_member_learner() {
   local word
   word=$(credentials_word "$1")

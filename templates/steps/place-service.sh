@@ -1,24 +1,36 @@
-# guide 1.3, 6.1a and 7.1a, for a new machine. The guide starts the service again; but its placement
-# names the node id of the machine that is gone, so it would wait for ever.
-# place_service SERVICE [ADDRESS...]: without addresses on this machine, else on the node that has
-# one of them.
+# Guide 1.3, 6.1a and 7.1a, for a new machine: the placement of the service names the node id of the
+# machine that is gone, so the service would never start.
+# place_service SERVICE [ADDRESS...]: on this machine, or on the node with one of the addresses.
 place_service() {
-  local service="$1" node text line
+  local service="$1" node text line scale complaint
   local -a changes=()
   shift
-  settle
-  if [[ "${settled}" == 'yes' ]]; then
+  see_prepared
+  if [[ "${prepared}" == 'yes' ]]; then
     return
   fi
-  # A machine that has yet to enter the Swarm has no node id there.
+  # A machine that is not in the Swarm yet has no node id there.
   if ((work > 0)) && [[ -n "${swarm_after}" || $# == 0 ]]; then
-    cannot_know "which node id ${service} has to be placed on"
+    cannot_know "on which node id to place ${service}"
     return
   fi
+  scale=$(service_scale "${service}")
+  complaint=$(docker_complaint)
+  case "${scale}" in
+    absent)
+      stop "${MISMATCH}" "there is no service ${service} in this Swarm" 'a service of that name' \
+        'absent' 'check docker service ls; correct the name in the inventory and compile again'
+      ;;
+    unknown)
+      stop "${BUSY}" "Docker does not report the scale of ${service}" 'a number' "${complaint}" \
+        'check docker node ls, then run this script again'
+      ;;
+    *) ;;
+  esac
   node=$(place_service_node "$@")
   [[ -n "${node}" ]] || stop "${BUSY}" "no ready node of this Swarm is the machine of ${service}" \
-    "a node with the address $*" 'none' 'let the machine enter the Swarm, then run the script again'
-  text=$(timeout 20 docker service inspect --format \
+    "a node with the address $*" 'none' 'join the machine to the Swarm, then run this script again'
+  text=$("${AT_MOST[@]}" 20 docker service inspect --format \
     '{{range .Spec.TaskTemplate.Placement.Constraints}}{{println .}}{{end}}' -- "${service}")
   while IFS= read -r line; do
     if [[ "${line}" =~ ^node\.id\ *==\ *(.*)$ && "${BASH_REMATCH[1]}" != "${node}" ]]; then
@@ -32,21 +44,24 @@ place_service() {
     already "${service} belongs to node ${node}"
     return
   fi
+  # In the same update: it must not start there with its old data.
+  [[ "${scale}" == 0 ]] || changes+=(--replicas 0)
   mutate docker_patiently service update --detach "${changes[@]}" "${service}"
-  prove "${node}" "${service} belongs to node ${node}" 'see: docker service inspect' \
+  prove "${node}" "${service} belongs to node ${node}" 'check docker service inspect' \
     node_of "${service}"
 }
 
-# place_service_node [ADDRESS...]: the id of this machine's node, or of the ready one at an address.
+# place_service_node [ADDRESS...]: this machine's node id, or that of the ready node at an address.
 place_service_node() {
   local ids id text address
   if (($# == 0)); then
     own_node
     return
   fi
-  ids=$(timeout 20 docker node ls --quiet)
+  ids=$("${AT_MOST[@]}" 20 docker node ls --quiet)
   while IFS= read -r id; do
-    text=$(timeout 20 docker node inspect --format '{{.Status.State}} {{.Status.Addr}}' -- "${id}")
+    text=$("${AT_MOST[@]}" 20 docker node inspect --format '{{.Status.State}} {{.Status.Addr}}' \
+      -- "${id}")
     for address in "$@"; do
       if [[ "${text}" == "ready ${address}" ]]; then
         printf '%s\n' "${id}"

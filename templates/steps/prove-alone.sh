@@ -1,5 +1,5 @@
-# Guide 4.4: exactly one member, started, voting, named as the recovery host. The guide's `endpoint
-# status` of one endpoint has one row whatever the cluster looks like, so the member list is asked.
+# Guide 4.4: exactly one member, started, voting, with the recovery host's name. The member list is
+# read, because endpoint status of one endpoint always has one row.
 prove_alone() {
   local list count strangers word
   if ((work > 0)); then
@@ -10,28 +10,34 @@ prove_alone() {
   count=$(wc -l <<<"${list}")
   word=$(pick_member "${RECOVERY_HOST}" "${PEER_URL}" <<<"${list}" | member_state)
   strangers=$(prove_alone_strangers "${list}")
-  say "members: ${list//$'\n'/; }"
+  say "Members: ${list//$'\n'/; }"
   if [[ "${word}" != 'voter' || -n "${strangers}" ]]; then
     stop "${FAILED}" "the member list is not that of a restored ${RECOVERY_HOST}" \
       "${RECOVERY_HOST} as a started voter, and no member of another cluster" \
-      "${RECOVERY_HOST}: ${word}; strangers: ${strangers:-none}" \
-      "stop every other server host's service, undo/${RECOVERY_HOST}.sh, then phases 1 to 3 again"
+      "${RECOVERY_HOST} is ${word}; other members are ${strangers:-none}" \
+      "stop every other server host's service, run ${UNDO_SCRIPT}, then start over with \
+${FIRST_SCRIPT}"
   fi
   if ((count > 1)); then
-    # Only a restored directory begins with one member: more of them came by phase 6.
+    # A restored directory starts with one member; more members have joined in phase 6.
     word=$(progress)
-    [[ "${word}" == 'restored' ]] || stop "${FAILED}" 'more than one member, and nothing restored' \
-      "etcd restored by this plan on ${RECOVERY_HOST}" "${word}; ${count} members" \
-      'run phases 1 to 3 first'
-    already "${count} members: this recovery has come further since"
+    [[ "${word}" == 'restored' ]] || stop "${FAILED}" 'more than one member, but no restored etcd' \
+      "an etcd restored by this plan on ${RECOVERY_HOST}" "${word}; ${count} members" \
+      "run ${FIRST_SCRIPT} first, then the scripts after it"
+    already "${count} members, so a later step of this recovery has run"
     return
   fi
-  say "proved: ${RECOVERY_HOST} is the only member, started and voting"
-  say 'This one voter has quorum: it accepts writes and tolerates no loss.'
+  say "Check passed: ${RECOVERY_HOST} is the only member, started and voting"
+  say 'This one voter is a quorum. It accepts writes and tolerates no loss.'
+  if ((QUORUM_TARGET == 1)); then
+    say 'No other server host is expected back. The next loss is total, so add server hosts.'
+  else
+    say "The target of this plan is ${QUORUM_TARGET} voters of ${#SERVERS[@]} server hosts."
+  fi
 }
 
-# prove_alone_strangers LIST: names in the member list that the plan does not know as server hosts.
-# An entry without a name is a member that is about to join.
+# prove_alone_strangers LIST: member names that are not server hosts of the plan. An entry without a
+# name is a member that is joining.
 prove_alone_strangers() {
   local name text=''
   while IFS='|' read -r _ _ name _; do

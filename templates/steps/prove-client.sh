@@ -1,6 +1,7 @@
-# Guide 7.1e: a client host is back when its status is healthy and fresh. The guide has no proof.
+# Guide 7.1e, an addition: a client host is back if its status is healthy and fresh.
 prove_client() {
   local target="$1"
-  local diagnose="curl '${RECOVERY_API}/v1/hosts'"
-  wait_until "${DEADLINE_FRESH}" fresh "${target} is healthy" host_word "${target}"
+  local check="curl '${RECOVERY_API}/v1/hosts'"
+  wait_until "${DEADLINE_FRESH}" fresh "${target} is healthy" \
+    "${check}" host_word "${target}"
 }

@@ -1,50 +1,49 @@
-# Guide 4.4, beyond its text: phase 5 needs the workers of the client hosts that kept running, so
-# each must show a status written after the recovery host came back. Those that answer and do not
-# (they may hold a connection to a host that is gone) are restarted once, all at once: a client is
-# no member. Never a failure: phase 7 looks at every client again.
-# refresh_clients [HOST SERVICE ADDRESS PORT]...
+# Guide 4.4, an addition: phase 5 needs the clients that kept running, so each must write a status
+# after the recovery. Those that do not are restarted once, in parallel; a client is no member.
+# Never a failure: phase 7 checks every client again. refresh_clients [HOST SERVICE ADDRESS PORT]...
 refresh_clients() {
   local since text line host word restarted
-  local -a here=() seen=() stale=()
-  local -A service=()
+  local -a here=() lines=() stale=()
+  local -A service_of=()
   if ((work > 0)); then
-    cannot_know 'which clients are back by themselves'
+    cannot_know 'which clients have come back automatically'
     return
   fi
   text=$(refresh_clients_here "$@")
+  text=$(sed -n 's/ open$//p' <<<"${text}")
   [[ -z "${text}" ]] || mapfile -t here <<<"${text}"
   while (($# > 0)); do
-    service["$1"]="$2"
-    [[ " ${here[*]} " == *" $1 "* ]] || say "$1 does not answer: left for phase 7"
+    service_of["$1"]="$2"
+    [[ " ${here[*]} " == *" $1 "* ]] || say "$1 does not answer and is left for phase 7"
     shift 4
   done
   if ((${#here[@]} == 0)); then
-    already 'there is no client to wait for'
+    already 'no client to wait for'
     return
   fi
   since=$(recovered_at)
   # A status is written every 15 s.
-  wait_softly 20 fresh 'each client shows a status of its own' \
+  wait_softly 20 fresh 'each client has a fresh status' \
     refresh_clients_word "${since}" "${here[@]}"
   if ((work > 0)); then
     return
   fi
   text=$(hosts_word "${since}" "${here[@]}")
-  mapfile -t seen <<<"${text//, /$'\n'}"
-  for line in "${seen[@]}"; do
+  mapfile -t lines <<<"${text//, /$'\n'}"
+  for line in "${lines[@]}"; do
     read -r host word <<<"${line}"
     if [[ "${line}" == 'fresh' ]]; then
       continue
     elif [[ -z "${word}" ]]; then
-      say "the API of ${RECOVERY_HOST} says ${line}: the clients are left for phase 7"
+      say "The API of ${RECOVERY_HOST} answers ${line}, so the clients are left for phase 7"
       continue
     elif [[ "${word}" == 'absent' ]]; then
-      say "${host} has no record in this snapshot: left for phase 7"
+      say "${host} has no record in this snapshot and is left for phase 7"
       continue
     fi
-    restarted=$(started_at "${service["${host}"]}")
+    restarted=$(started_at "${service_of["${host}"]}")
     if ((restarted > ${since:-0})); then
-      say "${host} is ${word} and was restarted since the recovery: left for phase 7"
+      say "${host} is ${word}, was restarted since the recovery, and is left for phase 7"
     else
       stale+=("${host}")
     fi
@@ -53,16 +52,16 @@ refresh_clients() {
     return
   fi
   for host in "${stale[@]}"; do
-    mutate docker_patiently service update --force --detach "${service["${host}"]}"
+    mutate docker_patiently service update --force --detach "${service_of["${host}"]}"
   done
-  wait_softly "${DEADLINE_FRESH}" fresh 'each restarted client shows a status of its own' \
+  wait_softly "${DEADLINE_FRESH}" fresh 'each restarted client has a fresh status' \
     hosts_word "${since}" "${stale[@]}"
-  if ((work == 0)) && [[ "${settled}" != 'fresh' ]]; then
-    say "still ${settled}: left for phase 7"
+  if ((work == 0)) && [[ "${last_seen}" != 'fresh' ]]; then
+    say "Still ${last_seen}, and left for phase 7"
   fi
 }
 
-# refresh_clients_word SINCE HOST...: as hosts_word, of the hosts that have a record.
+# refresh_clients_word SINCE HOST...: as hosts_word, for the hosts that have a record.
 refresh_clients_word() {
   local text
   text=$(hosts_word "$@")
@@ -70,18 +69,29 @@ refresh_clients_word() {
   printf '%s\n' "${text:-fresh}"
 }
 
-# refresh_clients_here [HOST SERVICE ADDRESS PORT]...: those whose API port is open, one a line.
+# refresh_clients_here [HOST SERVICE ADDRESS PORT]...: `HOST open|closed|unreachable`: its API port.
 refresh_clients_here() {
-  local text at
+  local text at start now answers
   local -a hosts=() ports=() words=()
   while (($# > 0)); do
     hosts+=("$1")
     ports+=("$3" "$4")
     shift 4
   done
-  text=$(port_words "${ports[@]}")
-  mapfile -t words <<<"${text}"
-  for at in "${!hosts[@]}"; do
-    if [[ "${words[at]}" == 'open' ]]; then printf '%s\n' "${hosts[at]}"; fi
+  start=$(uptime_seconds)
+  while true; do
+    text=$(port_words "${ports[@]}")
+    mapfile -t words <<<"${text}"
+    answers=''
+    for at in "${!hosts[@]}"; do
+      answers="${answers}${hosts[at]} ${words[at]}"$'\n'
+    done
+    now=$(uptime_seconds)
+    if [[ "${answers}" != *' closed'$'\n'* ]] || ((now - start >= 20)); then
+      break
+    fi
+    # A machine that refuses is up; its Control Plane may be restarting.
+    sleep 2
   done
+  printf '%s' "${answers}"
 }

@@ -1,30 +1,36 @@
-# Guide 8.1 as the guide has it, by the inventory's own choice: every host at once. A total outage
-# of the Control Plane, not of Postgres. What the guide leaves to `sleep 30` is waited for.
+# Guide 8.1, restart.mode of the inventory: every host at once. A total outage of the Control Plane,
+# not of Postgres. The script waits for each result.
 restart_all() {
   local list seen='' since service text
   local record="${STATE}/restarted/all" stopped="${STATE}/restarted/stopped"
   local -a services=() down=() up=()
-  local diagnose='docker service ls'
+  local check='docker service ls'
   if [[ -f "${STATE}/closed" ]]; then
-    already 'this recovery is closed'
-    return
+    # A host that came back after the end still has the variable that phase 6 gave it.
+    text=$(restart_all_labelled "$@")
+    if [[ -z "${text}" ]]; then
+      already 'this recovery is closed'
+      return
+    fi
+    mapfile -t services <<<"${text}"
+    set -- "${services[@]}"
   fi
   list=$(membership "${RECOVERY_ENDPOINT}")
   if [[ -f "${record}" ]]; then
     seen=$(<"${record}")
   fi
-  if [[ "${list}" != 'unanswered' && "${seen}" == "${list}" ]]; then
-    already 'all were restarted with the members of today'
+  if [[ ! -f "${STATE}/closed" && "${list}" != 'unanswered' && "${seen}" == "${list}" ]]; then
+    already 'all were restarted with the present members'
     return
   fi
   if [[ "${stopped}" -nt "${record}" ]]; then
-    # This script was killed between the stop and the start.
+    # An earlier run was killed between the stop and the start.
     mapfile -t services <"${stopped}"
   else
     text=$(restart_all_running "$@")
     mapfile -t services <<<"${text}"
     mutate install -d -m 0700 -- "${STATE}/restarted"
-    mutate put_file "${stopped}" 0600 text
+    mutate write_file "${stopped}" 0600 "${text}"
   fi
   for service in "${services[@]}"; do
     down+=("${service}=0")
@@ -32,59 +38,92 @@ restart_all() {
   done
   mutate docker_patiently service scale --detach "${down[@]}"
   wait_until "${DEADLINE_STOP}" gone 'no task of these services runs' \
-    restart_all_word "${services[@]}"
+    "${check}" restart_all_word "${services[@]}"
   wait_until "${DEADLINE_STOP}" gone "the container of ${RECOVERY_SERVICE} is gone" \
-    container_word "${RECOVERY_SERVICE}"
+    "${check}" container_word "${RECOVERY_SERVICE}"
   for service in "${services[@]}"; do
     restart_all_clear_env "${service}"
   done
   since=$(date +%s)
   mutate docker_patiently service scale --detach "${up[@]}"
   wait_until "${DEADLINE_API}" 200 "the API of ${RECOVERY_HOST} answers" \
-    api_word "${RECOVERY_API}/v1/hosts"
-  wait_until "${DEADLINE_FRESH}" fresh 'every server host shows a status of after its restart' \
-    hosts_word "${since}" "${SERVERS[@]}"
+    "${check}" api_word "${RECOVERY_API}/v1/hosts"
+  if ((work == 0)); then
+    restart_all_fresh "${since}"
+  fi
   list=$(membership "${RECOVERY_ENDPOINT}")
-  mutate put_file "${record}" 0600 list
+  mutate write_file "${record}" 0600 "${list}"
 }
 
-# restart_all_running SERVICE...: those at 1, one a line. One at 0 stays there: its host has not
-# come back and may hold the old membership.
+# restart_all_fresh SINCE: waits for every server host that was restarted. A removed host, or one
+# with its service at 0, has no fresh status.
+restart_all_fresh() {
+  local since="$1" text line
+  local -a known=() hosts=()
+  text=$(with_record "${SERVERS[@]}")
+  mapfile -t known <<<"${text}"
+  for line in "${SERVICES[@]}"; do
+    if [[ " ${known[*]} " == *" ${line%% *} "* && " ${services[*]} " == *" ${line#* } "* ]]; then
+      hosts+=("${line%% *}")
+    fi
+  done
+  wait_until "${DEADLINE_FRESH}" fresh 'every server host has a status from after its restart' \
+    'docker ps' hosts_word "${since}" "${hosts[@]}"
+}
+
+# restart_all_labelled SERVICE...: those that still have the variable of phase 6, one per line.
+restart_all_labelled() {
+  local service word
+  for service in "$@"; do
+    word=$(env_label "${service}")
+    case "${word}" in
+      ours) printf '%s\n' "${service}" ;;
+      none) ;;
+      *)
+        word=$(docker_complaint)
+        stop "${BUSY}" "Docker does not report the labels of ${service}" 'a reply' "${word}" \
+          'check docker node ls, then run this script again'
+        ;;
+    esac
+  done
+}
+
+# restart_all_running SERVICE...: those at 1, one per line. One at 0 stays there: its host has not
+# come back and may have the old membership.
 restart_all_running() {
-  local service scale
+  local service scale complaint
   for service in "$@"; do
     scale=$(service_scale "${service}")
     case "${scale}" in
       1) printf '%s\n' "${service}" ;;
       unknown)
-        stop "${BUSY}" "Docker does not tell the scale of ${service}" '' '' \
-          'see: docker node ls; run the script again'
+        complaint=$(docker_complaint)
+        stop "${BUSY}" "Docker does not report the scale of ${service}" '' "${complaint}" \
+          'check docker node ls, then run this script again'
         ;;
-      *) say "left alone: ${service} has no replica to restart (${scale})" ;;
+      *) say "Not restarted: ${service} has no replica (${scale})" ;;
     esac
   done
 }
 
-# restart_all_clear_env SERVICE: phase 6 added the variable for one start; the service ends as it
-# was.
+# restart_all_clear_env SERVICE: phase 6 added the variable for one start; the service ends without.
 restart_all_clear_env() {
   local labelled
-  labelled=$(timeout 20 docker service inspect --format \
-    '{{index .Spec.Labels "plan.recovery.env"}}' -- "$1" 2>/dev/null || true)
-  if [[ "${labelled}" == 1 ]]; then
+  labelled=$(restart_all_labelled "$1")
+  if [[ -n "${labelled}" ]]; then
     mutate docker_patiently service update --detach --env-rm PGEDGE_ETCD_MODE \
       --label-rm plan.recovery.env "$1"
   fi
 }
 
-# restart_all_word SERVICE...: gone | unknown, or how many tasks of them still run on nodes that are
-# up. Tasks of a node that is down are said to run for ever.
+# restart_all_word SERVICE...: gone | unknown, or how many of their tasks still run on nodes that
+# are up. Swarm reports tasks of a node that is down as running without end.
 restart_all_word() {
   local nodes text count status=0
   local -a ids=()
-  nodes=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
+  nodes=$("${AT_MOST[@]}" 20 docker node ls --format '{{.ID}} {{.Status}}' 2>/dev/null) || status=$?
   if ((status == 0)); then
-    text=$(timeout 20 docker service ps --quiet --no-trunc -- "$@" 2>/dev/null) || status=$?
+    text=$("${AT_MOST[@]}" 20 docker service ps --quiet --no-trunc -- "$@" 2>/dev/null) || status=$?
   fi
   if ((status == 0)) && [[ -z "${text}" ]]; then
     printf 'gone\n'
@@ -92,7 +131,7 @@ restart_all_word() {
   fi
   if ((status == 0)); then
     mapfile -t ids <<<"${text}"
-    text=$(timeout 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
+    text=$("${AT_MOST[@]}" 20 docker inspect --type task "${ids[@]}" 2>/dev/null) || status=$?
   fi
   if ((status != 0)); then
     printf 'unknown\n'

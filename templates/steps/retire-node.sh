@@ -1,29 +1,29 @@
-# guide 6.1a: not in the guide. The node of the machine that was replaced stays in the Swarm, Down
-# for ever; a manager among them counts against the Swarm's quorum. It is known by the host name or
-# the address it shares with the node the service is placed on now.
+# Guide 6.1a, an addition: the node of the replaced machine stays in the Swarm as Down; if it is a
+# manager, it counts against the Swarm's quorum. It has the same host name or address as the node
+# where the service is placed now.
 retire_node() {
   local new old count role holder
   if ((work > 0)); then
-    cannot_know 'which node the old machine has left behind'
+    cannot_know 'which node belongs to the old machine'
     return
   fi
   new=$(node_of "$1")
   [[ -n "${new}" ]] \
-    || stop "${MISMATCH}" "$1 is placed on no node" 'a constraint node.id == ...' 'none' \
-      'see: docker service inspect; the step before this one places it'
+    || stop "${MISMATCH}" "$1 has no placement on a node" 'a constraint node.id == ...' 'none' \
+      'check docker service inspect; the step before this one places it'
   retire_node_twins "${new}" >"${scratch}/twins"
   count=$(wc -l <"${scratch}/twins")
   old=$(<"${scratch}/twins")
   case "${count}" in
-    0) already 'no node of the old machine is left' ;;
+    0) already 'the old machine has no node' ;;
     1)
-      # After the Swarm was made anew the old node still has the role of a manager, but is none of
-      # its members: demoting it then fails for ever, removing it works (measured).
-      role=$(timeout 20 docker node inspect \
+      # After a revival the old node may have the role of a manager without being one: demoting it
+      # then always fails, removing it works (measured).
+      role=$("${AT_MOST[@]}" 20 docker node inspect \
         --format '{{if .ManagerStatus}}manager{{else}}worker{{end}}' -- "${old}")
       holder=$(retire_node_holder "${old}")
       if [[ -n "${holder}" ]]; then
-        say "left alone: node ${old} is Down, but ${holder} is placed on it"
+        say "Node ${old} is Down, but stays because ${holder} is placed on it"
         return
       fi
       if [[ "${role}" == 'manager' ]]; then
@@ -33,16 +33,16 @@ retire_node() {
       ;;
     *)
       stop "${MISMATCH}" 'more than one node could be the old machine' 'one at most' \
-        "${old//$'\n'/ }" "docker node ls; docker node rm --force the right ones; run it again"
+        "${old//$'\n'/ }" 'check docker node ls, run docker node rm --force ID, then run this again'
       ;;
   esac
 }
 
-# Nodes that are Down and share host name or address with the given one, one id a line.
+# Nodes that are Down and have the host name or address of the given one, one id per line.
 retire_node_twins() {
   local ids id own text
   own=$(retire_node_facts "$1")
-  ids=$(timeout 20 docker node ls --quiet)
+  ids=$("${AT_MOST[@]}" 20 docker node ls --quiet)
   while IFS= read -r id; do
     if [[ "${id}" != "$1" ]]; then
       text=$(retire_node_facts "${id}")
@@ -54,15 +54,15 @@ retire_node_twins() {
 
 # state|host name|address of a node.
 retire_node_facts() {
-  timeout 20 docker node inspect \
+  "${AT_MOST[@]}" 20 docker node inspect \
     --format '{{.Status.State}}|{{.Description.Hostname}}|{{.Status.Addr}}' -- "$1"
 }
 
-# The first service whose constraint names the node, or nothing. Machines may share a host name: the
-# node of a lost host that has yet to come back must stay.
+# The first service whose constraint names the node, or nothing. Machines may have the same host
+# name, and the node of a lost host that has not come back yet must stay.
 retire_node_holder() {
   local names name node
-  names=$(timeout 20 docker service ls --format '{{.Name}}')
+  names=$("${AT_MOST[@]}" 20 docker service ls --format '{{.Name}}')
   while IFS= read -r name; do
     if [[ -n "${name}" ]]; then
       node=$(node_of "${name}")

@@ -1,88 +1,61 @@
-# guide 1.3. The guide assumes that docker service commands work. The server hosts are the Swarm's
-# managers, so losing them has usually lost Swarm's own quorum too, and no service can be told to
-# stop. This makes the recovery host a Swarm of one manager: services and node ids are kept, the
-# containers of this host restart, those of other hosts go on.
+# Guide 1.3: the loss of the server hosts usually ends Swarm's quorum too. This makes the recovery
+# host a Swarm of one manager. Services and node ids stay; only containers of this host restart.
+# revive_swarm ADDRESS: where other managers reach this one, if Docker has not recorded it.
 revive_swarm() {
-  local word asked='unknown'
-  # Managers may be lost a second time, so only a recovery that is closed ends this question.
-  settle
+  local node mark word
+  local -a options=()
+  # Managers may be lost again, so the check stops only after the recovery is closed.
   if [[ -f "${STATE}/closed" ]]; then
+    already 'this recovery is closed'
     return
   fi
-  if [[ "${settled}" == 'no' ]]; then
-    refuse_quorum
-  fi
-  word=$(swarm_word)
-  if [[ "${word}" == 'leaderless' || "${word}" == 'manager' ]]; then
-    asked=$(revive_swarm_majority)
-  fi
-  case "${word}:${asked}" in
-    leaderless:reachable)
-      say 'the majority of the managers can be reached, so they can still elect a leader'
-      diagnose='docker info; docker node ls'
-      wait_until "${DEADLINE_SWARM}" 'manager' 'the managers elect a leader' swarm_word
-      ;;
-    manager:reachable | manager:unknown) already 'Swarm has a leader' ;;
-    leaderless:* | manager:lost)
-      # For some ten seconds after the loss a manager still answers reads; changes then hang.
-      [[ "${word}" == 'leaderless' ]] \
-        || say 'Swarm still answers, but most of its managers cannot be reached: it has lost them'
-      say 'WARNING: other managers re-join this Swarm as workers; never do this on a second host'
-      swarm_after='revived'
-      mutate docker_patiently swarm init --force-new-cluster --advertise-addr "$1"
-      diagnose='docker info; docker node ls'
-      wait_until "${DEADLINE_SWARM}" 'manager' 'Swarm has a leader' swarm_word
-      ;;
-    down:*)
-      stop "${UNAVAILABLE}" 'Docker does not answer' 'a running Docker' "${word}" \
-        'start it (systemctl start docker), then run the script again'
-      ;;
-    worker:*)
-      stop "${MISMATCH}" "${HOST} is a worker of a Swarm" 'a manager' "${word}" \
-        'on a manager of that Swarm: docker node promote this node; then run the script again'
-      ;;
-    inactive:*)
-      stop "${MISMATCH}" "${HOST} is in no Swarm" 'a manager without a leader' "${word}" \
-        'is this a new machine? then declare it replaced in the inventory and compile again'
-      ;;
+  case "${swarm_seen%% *}" in
+    manager) already 'the Swarm has a leader' ;;
     *)
-      stop "${BUSY}" "this machine's Swarm is in no known state" 'a manager' "${word}" \
-        'see: docker info; then run the script again'
+      say "The quorum of the Swarm is lost (${swarm_seen#* })"
+      say 'Other managers will join this Swarm again as workers. Never do this on a second host.'
+      word=$(revive_swarm_options "$1")
+      mapfile -t options <<<"${word}"
+      swarm_after='revived'
+      mutate docker_patiently swarm init --force-new-cluster "${options[@]}"
+      local check='docker info; docker node ls'
+      wait_until "${DEADLINE_SWARM}" 'manager' 'Swarm has a leader' \
+        "${check}" swarm_word
       ;;
   esac
+  # Other hosts of this Swarm can see which host has started a recovery.
+  mark="${CLUSTER_TOKEN}-${incident}"
+  node=$(own_node)
+  if ((work > 0)); then
+    mutate docker_patiently node update --label-add "plan.recovery=${mark}" "${node}"
+    return
+  fi
+  node_takes_tasks "${node}" "${HOST}"
+  word=$("${AT_MOST[@]}" 20 docker node inspect \
+    --format '{{index .Spec.Labels "plan.recovery"}}' -- "${node}")
+  if [[ "${word}" == "${mark}" ]]; then
+    already "this node is marked: plan.recovery=${mark}"
+  else
+    mutate docker_patiently node update --label-add "plan.recovery=${mark}" "${node}"
+  fi
 }
 
-# revive_swarm_majority: reachable | lost | unknown, by the managers this machine knows, itself
-# included.
-revive_swarm_majority() {
-  local text manager host word known=0 up=0
-  local -a ports=()
-  text=$(timeout 30 docker info --format '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}')
-  while IFS= read -r manager; do
-    if [[ -z "${manager}" ]]; then
-      continue
-    fi
-    known=$((known + 1))
-    host="${manager%:*}"
-    host="${host#\[}"
-    host="${host%\]}"
-    if [[ " ${HOST_ADDRESSES[*]} " == *" ${host} "* ]]; then
-      up=$((up + 1))
-    else
-      ports+=("${host}" "${manager##*:}")
-    fi
-  done <<<"${text}"
-  text=$(port_words "${ports[@]}")
-  while IFS= read -r word; do
-    if [[ "${word}" == 'open' ]]; then
-      up=$((up + 1))
-    fi
-  done <<<"${text}"
-  if ((known == 0)); then
-    printf 'unknown\n'
-  elif ((up > known / 2)); then
-    printf 'reachable\n'
-  else
-    printf 'lost\n'
+# revive_swarm_options ADDRESS: the options with which the Swarm was created, one per line, from
+# Docker's records. Without them the revived Swarm would use the defaults.
+revive_swarm_options() {
+  local folder file address=''
+  folder=$(swarm_folder)
+  file="${folder}/docker-state.json"
+  if [[ -r "${file}" ]]; then
+    address=$(jq -r '.AdvertiseAddr // .LocalAddr // empty' "${file}")
+  fi
+  printf '%s\n' --advertise-addr "${address:-$1}"
+  if [[ -r "${file}" ]]; then
+    jq -r '
+      (select((.ListenAddr // "") | . != "" and . != "0.0.0.0:2377")
+        | "--listen-addr", .ListenAddr),
+      (select((.DataPathAddr // "") != "") | "--data-path-addr", .DataPathAddr),
+      (select((.DataPathPort // 0) | . != 0 and . != 4789)
+        | "--data-path-port", (.DataPathPort | tostring))' "${file}"
   fi
 }

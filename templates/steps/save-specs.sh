@@ -1,14 +1,14 @@
-# Guide 5.2, beyond its text: the spec of every database as it is before the first removal, to add
-# hosts again afterwards and to compare with in phase 8. The first save is never overwritten. The
-# API leaves passwords and keys out of what it tells.
+# Guide 5.2, an addition: saves the spec of every database before the first removal, to add hosts
+# again later and for the comparison in phase 8. The first save is never overwritten. The API leaves
+# out passwords and keys.
 save_specs() {
   local target="$1" id ids file word text made='no'
   if [[ "${removal_needed}" == 'no' ]]; then
-    already "${target} is removed; nothing is saved after the fact"
+    already "${target} is removed, so there is nothing to save"
     return
   fi
   read_databases
-  ids=$(jq -r '.[].id' -- "${scratch}/databases.json")
+  ids=$(jq -r '.[].id' "${scratch}/databases.json")
   if [[ -z "${ids}" ]]; then
     already 'there are no databases'
     return
@@ -20,11 +20,11 @@ save_specs() {
       already "the spec of ${id} is in ${file}"
       continue
     fi
-    text=$(jq -S --arg id "${id}" '.[] | select(.id == $id)' -- "${scratch}/databases.json")
+    text=$(jq -S --arg id "${id}" '.[] | select(.id == $id)' "${scratch}/databases.json")
     if [[ "${made}" == 'no' && ! -d "${STATE}/specs" ]]; then
       mutate install -d -m 0700 -- "${STATE}/specs"
       made='yes'
     fi
-    mutate put_file "${file}" 0600 text
+    mutate write_file "${file}" 0600 "${text}"
   done
 }

@@ -1,11 +1,11 @@
-# guide 2.2. The guide copies etcd/ under a name made of the clock. Here it is one rename, and
-# copies of certificates and configuration, under a name made of the plan: a second run recognises
-# its own work and the first backup is never written over. The rename is first: progress reads it.
+# Guide 2.2: one rename, and copies of certificates and configuration, under a name of the plan, so
+# that a second run recognises its own work and never overwrites the first backup. The rename is
+# first, because progress reads it. The size is recorded before, so that undo can check it.
 set_etcd_aside() {
   local word
-  word=$(progress)
-  if [[ "${word}" == 'restored' ]]; then
-    already "${HOST} holds a restored etcd; what it held before is in ${STATE}/before"
+  word=$(restored_word "${ETCD_DIR}")
+  if [[ "${word}" == 'ours' ]]; then
+    already "${HOST} has a restored etcd; its earlier data are in ${STATE}/before"
     return
   fi
   refuse_holders

@@ -1,5 +1,5 @@
-# Guide 4.4, beyond its text: a snapshot brings back alarms, and tasks that were pending or running
-# when it was taken; the Control Plane resumes those. Shown, not judged.
+# Guide 4.4, an addition: a snapshot brings back alarms, and tasks that were pending or running when
+# it was taken; the Control Plane resumes those. They are only reported.
 show_leftovers() {
   local text word release ids id line
   if ((work > 0)); then
@@ -9,11 +9,12 @@ show_leftovers() {
   word=$(etcdctl_word "${RECOVERY_ENDPOINT}" alarm list)
   text=$(tr '\n' ' ' <"${scratch}/etcdctl.out")
   if [[ "${word}" != 'ok' ]]; then
-    say "alarms: etcd did not tell: ${text}"
+    text=$(tail -n 1 -- "${scratch}/etcdctl.err")
+    say "etcd does not report its alarms (${text})"
   elif [[ -n "${text}" ]]; then
-    say "ALARM: ${text}- with NOSPACE etcd refuses writes: compact, defragment, disarm"
+    say "ALARM: ${text}(with NOSPACE etcd refuses writes; compact, defragment and disarm it)"
   else
-    say 'alarms: none'
+    say 'No alarms'
   fi
   release=$(generation)
   : >"${scratch}/tasks"
@@ -34,10 +35,10 @@ show_leftovers() {
     | "\(.type) of \(.scope // "database") \(.entity_id // .database_id): \(.status)"' \
     -- "${scratch}/tasks")
   if [[ -z "${text}" ]]; then
-    say 'tasks that came back with the snapshot: none'
+    say 'No tasks came back with the snapshot'
     return
   fi
   while IFS= read -r line; do
-    say "task resumed with the snapshot: ${line}"
+    say "Task resumed with the snapshot: ${line}"
   done <<<"${text}"
 }

@@ -1,13 +1,21 @@
-# Guide 5.1: the quorum threshold. The guide takes it for a condition of writing; it is the target
-# of redundancy: the restored cluster has one voter and with it quorum, and phase 5 itself writes.
+# Guide 5.1: the quorum threshold. A write needs the quorum of the present members, and the restored
+# cluster has one. The quorum of all server hosts is the goal, and the target of this plan is how
+# much of it the plan can reach.
 state_threshold() {
-  local servers="$1" threshold="$2" names count
+  local total="$1" quorum="$2" target="$3" names count
   names=$(voter_names "${RECOVERY_ENDPOINT}")
-  count=$(grep -c . <<<"${names}" || true)
-  say "N=${servers} server hosts, quorum floor(${servers}/2)+1 = ${threshold}"
-  if [[ "${names}" == 'unanswered' ]]; then
-    say "started voters now: ${RECOVERY_ENDPOINT} does not tell"
+  say "Quorum of ${total} server hosts: floor(${total}/2)+1 = ${quorum}"
+  if ((target < quorum)); then
+    say "Target of this plan: ${target}, because no more server hosts are expected back"
   else
-    say "started voters now: ${count} (${names//$'\n'/, })"
+    say "Target of this plan: ${target} voters"
+  fi
+  if [[ "${names}" == 'unanswered' ]]; then
+    say "Voters now: ${RECOVERY_ENDPOINT} does not report them"
+  else
+    count=$(grep -c . <<<"${names}")
+    say "Voters now: ${names//$'\n'/, }"
+    names=$(arithmetic "${count}" "${total}")
+    say "${names}"
   fi
 }

@@ -1,32 +1,29 @@
-# guide 1.3, 5.2, 6.1a. The guide scales one service after another and goes on at once. Here it is
-# one call, then a wait until no reachable machine runs a task of them: "converged" is said while
-# containers run on for 8 to 13 s, and a data directory moved under them is destroyed. This host's
-# own container is the next step's. A machine that is down shows its task as running for ever.
+# Guide 1.3, 5.2, 6.1a: waits until no reachable machine runs a task of them. Docker reports
+# "converged" 8 to 13 s before containers end, and a data directory moved under them is destroyed.
+# The container of this host is the next step's.
 stop_services() {
   local service scale line
-  local -a present=() changes=()
-  settle
-  if [[ "${settled}" == 'yes' ]]; then
+  local -a present=() changes=() absent=()
+  see_prepared
+  if [[ "${prepared}" == 'yes' ]]; then
     return
   fi
-  if [[ "${step}" == 1.* ]]; then
-    refuse_quorum
-  elif [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
+  if [[ "${step}" == 2.* && -d "${STATE}/before" ]]; then
     stop_services_undo
   fi
   if [[ "${swarm_after}" == 'made' ]]; then
-    say 'the services are deployed at 0'
+    say 'The services are deployed at 0'
     return
   fi
   for service in "$@"; do
-    # A Swarm still to be revived tells nothing: the normal case is that they are up.
+    # A Swarm that is not revived yet reports nothing: assume that they are up.
     if [[ -n "${swarm_after}" ]] && ((work > 0)); then
       scale=1
     else
-      scale=$(service_scale "${service}")
+      scale=$(stop_services_scale "${service}")
     fi
     case "${scale}" in
-      absent) say "no service ${service} in this Swarm" ;;
+      absent) absent+=("${service}") ;;
       0) present+=("${service}") ;;
       *)
         present+=("${service}")
@@ -34,38 +31,50 @@ stop_services() {
         ;;
     esac
   done
-  if ((${#present[@]} == 0)); then
-    already 'there is no such service'
-    return
+  if ((${#absent[@]} > 0)); then
+    stop "${MISMATCH}" "services of this plan are not in this Swarm (${absent[*]})" \
+      "each of $*" 'they may run under other names, and would start with old data' \
+      'check docker service ls; correct swarm.stack or service in the inventory and compile again'
   fi
   if ((${#changes[@]} == 0)); then
-    already "at 0: ${present[*]}"
+    already "these services are at 0: ${present[*]}"
   else
     mutate docker_patiently service scale --detach "${changes[@]}"
   fi
   : >"${scratch}/unreachable"
-  diagnose="docker service ps ${present[*]}"
+  local check="docker service ps ${present[*]}"
   wait_until "${DEADLINE_STOP}" 'stopped' 'no other reachable machine runs them' \
-    stop_services_word "${present[@]}"
+    "${check}" stop_services_word "${present[@]}"
   while IFS= read -r line; do
-    say "cannot be told to stop, and must be fenced: ${line}"
+    say "Swarm cannot reach ${line}"
   done <"${scratch}/unreachable"
 }
 
-# stop_services_word SERVICE...: stopped | running | unknown, of machines other than this one.
+# stop_services_scale SERVICE: its replicas, or absent. The script stops if Docker does not report
+# it.
+stop_services_scale() {
+  local scale complaint
+  scale=$(service_scale "$1")
+  complaint=$(docker_complaint)
+  [[ "${scale}" != 'unknown' ]] || stop "${BUSY}" "Docker does not report the scale of $1" \
+    'a number' "${complaint}" 'check docker node ls, then run this script again'
+  printf '%s\n' "${scale}"
+}
+
+# stop_services_word SERVICE...: stopped | running | unknown, on machines other than this one.
 stop_services_word() {
   local tasks nodes own status=0
   local -a ids=()
-  tasks=$(timeout 20 docker service ps --quiet --no-trunc -- "$@" 2>/dev/null) || status=$?
+  tasks=$("${AT_MOST[@]}" 20 docker service ps --quiet --no-trunc -- "$@" 2>/dev/null) || status=$?
   own=$(own_node)
-  nodes=$(timeout 20 docker node ls --format '{{.ID}} {{.Status}} {{.Hostname}}' 2>/dev/null) \
-    || status=$?
+  nodes=$("${AT_MOST[@]}" 20 docker node ls --format '{{.ID}} {{.Status}} {{.Hostname}}' \
+    2>/dev/null) || status=$?
   if ((status == 0)) && [[ -n "${tasks}" ]]; then
     mapfile -t ids <<<"${tasks}"
-    tasks=$(timeout 20 docker inspect --type task --format '{{.NodeID}} {{.Status.State}}' \
+    tasks=$("${AT_MOST[@]}" 20 docker inspect --type task --format '{{.NodeID}} {{.Status.State}}' \
       -- "${ids[@]}" 2>/dev/null) || status=$?
   fi
-  if ((status != 0)); then
+  if ((status != 0)) || [[ -z "${own}" ]]; then
     printf 'unknown\n'
     return
   fi
@@ -77,7 +86,7 @@ stop_services_word() {
     END { print (word == "" ? "stopped" : word) }' <(printf '%s\n' "${nodes}") - <<<"${tasks}"
 }
 
-# stop_services_undo: a way back is no longer one when other hosts have come back to this one.
+# stop_services_undo: undo is no longer possible after other hosts have joined this one.
 stop_services_undo() {
   local word list
   word=$(quorum_word "${CLIENT_URL}" "${HOST_ADDRESSES[0]}" "${CLIENT_PORT}")
@@ -87,6 +96,6 @@ stop_services_undo() {
   list=$(members "${CLIENT_URL}")
   list=$(awk -F '|' '{ printf "%s ", $3 }' <<<"${list}")
   [[ "${list}" == "${HOST} " ]] || stop "${MISMATCH}" \
-    'other hosts have joined the recovered cluster: undoing it here would strand them' \
-    "one member, ${HOST}" "${list% }" 'go on with the plan instead; nothing was changed'
+    'other hosts have joined the recovered cluster, and an undo here would strand them' \
+    "one member, ${HOST}" "${list% }" 'continue with the plan instead'
 }

@@ -1,9 +1,9 @@
-# Guide 5.2, before any DELETE: each database that has anything on a host to be removed is updated
-# with all these hosts at once. Removed one by one, as the guide has it, two lost hosts of one
-# database wait for each other for ever, and no call gets out of it (measured).
+# Guide 5.2, before any DELETE: each database with anything on a host to be removed is updated, with
+# all these hosts at once. If they are removed one at a time, two lost hosts of one database wait
+# for each other, and no call ends that (measured).
 update_databases() {
-  local target="$1" host word ids id release
-  local -a gone=()
+  local target="$1" host word ids id release named
+  local -a gone=() asked=()
   if [[ "${removal_needed}" == 'no' ]]; then
     already "${target} is removed"
     return
@@ -14,26 +14,28 @@ update_databases() {
     already "no database is on ${target}"
     return
   fi
-  for host in "${target}" "${!also[@]}"; do
-    update_databases_check_host "${host}"
+  named=$(hosts_named --also)
+  [[ -z "${named}" ]] || mapfile -t asked <<<"${named}"
+  for host in "${target}" "${asked[@]}"; do
+    removable_must "${host}"
     if [[ " ${gone[*]} " != *" ${host} "* ]]; then
       gone+=("${host}")
     fi
   done
   for host in "${@:2}"; do
-    word=$(away_word "${host}")
+    word=$(away_must "${host}")
     if [[ "${word}" != 'away' ]]; then
-      say "${host} is not away (${word}): it stays in its databases"
+      say "${host} is not down (${word}) and stays in its databases"
     elif [[ " ${gone[*]} " != *" ${host} "* ]]; then
       gone+=("${host}")
     fi
   done
   ids=$(databases_on "${gone[@]}")
   if [[ -z "${ids}" ]]; then
-    already "no database has anything on: ${gone[*]}"
+    already "no database has anything on ${gone[*]}"
     return
   fi
-  # Everything is looked at before the first change.
+  # Everything is checked before the first change.
   for id in ${ids}; do
     update_databases_check_partners "${id}" "${gone[@]}"
     update_databases_body "${id}" "${gone[@]}"
@@ -43,23 +45,8 @@ update_databases() {
   done
 }
 
-# update_databases_check_host HOST: it is away, and not the recovery host. The names of --also come
-# from people.
-update_databases_check_host() {
-  local word
-  [[ "$1" =~ ^[a-z0-9][a-z0-9-]*$ && "$1" != "${RECOVERY_HOST}" ]] || stop "${USAGE}" \
-    "not a host that can be removed: $1" "a host id other than ${RECOVERY_HOST}" "$1" 'see --help'
-  word=$(away_word "$1")
-  if [[ "${word}" == 'back' ]] && ((work > 0)); then
-    cannot_know "whether $1 is away"
-  elif [[ "${word}" != 'away' ]]; then
-    stop "${MISMATCH}" "$1 is to be removed and is not away" 'an old status' "${word}" \
-      'a host that is back is not removed: leave it out, or stop it and wait 30 s'
-  fi
-}
-
-# update_databases_check_partners DATABASE GONE...: an update waits for every host it touches that
-# is not in remove_host; with one of them down it would hang.
+# update_databases_check_partners DATABASE GONE...: an update waits for every host of the database
+# that is not in remove_host. If one of them is down, it would hang.
 update_databases_check_partners() {
   local id="$1" hosts host word
   shift
@@ -69,17 +56,19 @@ update_databases_check_partners() {
     -- "$@" <"${scratch}/databases.json")
   for host in ${hosts}; do
     word=$(host_word "${host}")
+    [[ ! "${word}" =~ ${NO_ANSWER} ]] || stop "${BUSY}" \
+      "cannot tell whether ${host} is healthy" 'its status in the host list' "${word}" \
+      "check ${RECOVERY_API}/v1/hosts, then run this script again"
     [[ "${word}" == 'fresh' ]] || stop "${MISMATCH}" \
-      "database ${id} is also on ${host}, which is not healthy: its update would hang" \
+      "database ${id} is also on ${host}, which is not healthy, so its update would hang" \
       'healthy with a fresh status' "${word}" \
-      "bring ${host} back first (its script of phase 6 or 7), or, if it is lost too: --also ${host}"
+      "bring ${host} back with its own script first; if it is lost too, add --also ${host}"
   done
 }
 
-# update_databases_body DATABASE GONE...: the request into scratch/DATABASE.body: the spec as it is
-# now without these hosts. Nodes and services left without a host go, and what names such a node.
-# The API rounds sizes of memory and leaves secrets of services out, and takes neither from what it
-# has: both come from the spec in etcd. Passwords of users it keeps by itself.
+# update_databases_body DATABASE GONE...: writes the request to scratch/DATABASE.body: the present
+# spec without these hosts, and without nodes and services that have no host left. The API rounds
+# memory sizes and leaves out secrets of services, so both come from the spec in etcd.
 update_databases_body() {
   local id="$1" needs text
   shift
@@ -88,9 +77,9 @@ update_databases_body() {
     | if any(., .nodes[]?; has("memory")) or (.services // []) != [] then "yes" else "no" end' \
     -- "${scratch}/databases.json")
   if [[ "${needs}" == 'yes' && ! -s "${scratch}/stored" ]]; then
-    stop "${MISMATCH}" "the exact spec of ${id} is not in etcd where it should be" \
+    stop "${MISMATCH}" "etcd does not have the exact spec of ${id} at its usual key" \
       "the key /database_specs/${id}" 'none' \
-      "POST its full spec without $* yourself, with ?remove_host= for each; then run this again"
+      "POST its full spec without $* yourself, with ?remove_host= for each, then run this again"
   fi
   jq --arg id "${id}" --slurpfile stored "${scratch}/stored" --args '
     def memory($exact): if ($exact.memory // 0) > 0 then .memory = "\($exact.memory)"
@@ -111,20 +100,20 @@ update_databases_body() {
         else . end)}' -- "$@" <"${scratch}/databases.json" >"${scratch}/${id}.body"
   text=$(jq -r '[.spec.nodes[] | "\(.name) on \(.host_ids | join(" and "))"] | join(", ")' \
     -- "${scratch}/${id}.body")
-  [[ -n "${text}" ]] || stop "${MISMATCH}" "database ${id} lives only on hosts to be removed: $*" \
+  [[ -n "${text}" ]] || stop "${MISMATCH}" "database ${id} is only on hosts to be removed ($*)" \
     'a node on another host' 'none' \
-    'bring one of them back; or restore it elsewhere from its backup, or delete it: yours to decide'
-  say "database ${id} keeps: ${text}"
+    'bring one of them back, restore the database elsewhere from its backup, or delete it'
+  say "Database ${id} keeps ${text}"
 }
 
-# update_databases_stored DATABASE: its spec in etcd, with passwords, into scratch/stored; empty if
-# the key is not there. Values are JSON, plain or zipped.
+# update_databases_stored DATABASE: writes its spec in etcd, with passwords, to scratch/stored;
+# empty if the key does not exist. Values are JSON, plain or compressed.
 update_databases_stored() {
   local word
   word=$(etcdctl_word "${RECOVERY_ENDPOINT}" get "/database_specs/$1" -w json)
-  [[ "${word}" == 'ok' ]] || stop "${BUSY}" "etcd does not tell the spec of $1" '' \
-    "$(<"${scratch}/etcdctl.err")" 'run the script again'
-  jq -r '.kvs[0].value // empty' -- "${scratch}/etcdctl.out" | base64 -d >"${scratch}/stored"
+  [[ "${word}" == 'ok' ]] || stop "${BUSY}" "etcd does not return the spec of $1" '' \
+    "$(<"${scratch}/etcdctl.err")" 'run this script again'
+  jq -r '.kvs[0].value // empty' "${scratch}/etcdctl.out" | base64 -d >"${scratch}/stored"
   word=$(head -c 2 -- "${scratch}/stored" | od -An -tx1)
   if [[ "${word}" == ' 1f 8b' ]]; then
     mv -- "${scratch}/stored" "${scratch}/stored.gz"
@@ -132,18 +121,18 @@ update_databases_stored() {
   fi
 }
 
-# update_databases_one DATABASE GONE...: a database may still be modifying: an update of ours that a
-# killed script has left, or a task that came back with the snapshot.
+# update_databases_one DATABASE GONE...: a database may still be modifying, because of an earlier
+# update of a killed script, or a task that came back with the snapshot.
 update_databases_one() {
   local id="$1" url="${RECOVERY_API}/v1/databases/$1" query='' host text task word
-  local diagnose="curl '${url}/tasks'; hosts removed one by one leave a task that never ends"
+  local check="curl '${url}/tasks' (hosts removed one at a time leave a task that never ends)"
   shift
   wait_until "${DEADLINE_TASK}" modifiable "database ${id} can be changed" \
-    update_databases_state_word "${id}"
+    "${check}" update_databases_state_word "${id}"
   if ((work == 0)); then
     word=$(update_databases_left_word "${id}" "$@")
     if [[ "${word}" == 'nothing' ]]; then
-      already "database ${id} has nothing on: $*"
+      already "database ${id} has nothing on $*"
       return
     fi
     update_databases_body "${id}" "$@"
@@ -151,29 +140,39 @@ update_databases_one() {
   for host in "$@"; do
     query="${query}${query:+&}remove_host=${host}"
   done
-  # The Control Plane checks the spec on every host that stays before it answers: up to 5 min.
-  mutate update_databases_post "${url}?${query}" "${id}.body"
+  # Before it answers, the Control Plane checks the spec on every remaining host, for up to 5 min.
+  mutate api_send POST "${url}?${query}" "${scratch}/${id}.body" 330
   if ((work > 0)); then
     return
   fi
   if [[ "${http_status}" != 200 ]]; then
     text=$(answer_text)
+    update_databases_image "${id}" "${http_status}: ${text}"
     stop "${FAILED}" "the update of database ${id} was not accepted" '200' \
-      "${http_status}: ${text}" \
-      'mend what it names, then run this script again: it looks how far the update has come'
+      "${http_status}, ${text}" \
+      'fix the problem shown above, then run this script again; it checks what the update has done'
   fi
   task=$(answer '.task.task_id')
-  await_task "${url}/tasks/${task}" "the update of database ${id}"
-  prove nothing "database ${id} has nothing left on: $*" \
-    'run this script again: it repeats the update' update_databases_left_word "${id}" "$@"
+  await_task "${url}/tasks/${task}" "the update of database ${id}" update_databases_image "${id}"
+  prove nothing "database ${id} has nothing left on $*" \
+    'run this script again to repeat the update' update_databases_left_word "${id}" "$@"
 }
 
-# update_databases_post URL NAME: the request prepared in scratch. Through mutate only.
-update_databases_post() {
-  api POST "$1" "${scratch}/$2" 330
+# update_databases_image DATABASE TEXT: from 0.10 on, every update looks up a pinned image in its
+# registry, 30 s per instance, and a spec whose image cannot be verified is invalid. TEXT is the
+# error.
+update_databases_image() {
+  if [[ "$2" =~ [Ii]mage.*(could\ not\ be\ verified|not\ found|inaccessible) ||
+    "$2" =~ manifest\ unknown|[Rr]egistry ]]; then
+    stop "${FAILED}" "the pinned image of database $1 cannot be verified in its registry" \
+      'an image in a registry that every remaining host of it can reach' "$2" \
+      "make the registry reachable from these hosts (docker manifest inspect IMAGE), or change or \
+remove orchestrator_opts.swarm.image in the spec (POST ${RECOVERY_API}/v1/databases/$1 with \
+?remove_host= for each host that is down), then run this script again"
+  fi
 }
 
-# update_databases_left_word DATABASE GONE...: nothing | something, on these hosts as of now.
+# update_databases_left_word DATABASE GONE...: nothing | something: what it has on these hosts now.
 update_databases_left_word() {
   local ids
   read_databases

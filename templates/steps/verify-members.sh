@@ -1,13 +1,13 @@
-# Guide 8.4: every server host a started voter, no learner, nothing else, told alike by every
-# endpoint, and one cluster id. The guide asks one endpoint for its own status, which proves
-# nothing about the others.
+# Guide 8.4: every server host is a started voter, with no learner and no other member, the same at
+# every endpoint, and with one cluster id. Every endpoint is asked, because one proves nothing about
+# the others.
 verify_members() {
   local endpoints="$1"
   local endpoint text
   local -a asked=() known=()
   shift
-  local diagnose="etcdctl member list, at: ${*:1:endpoints}"
-  # A host that was removed and has not joined has no record, and no endpoint to ask.
+  local check="etcdctl member list, at: ${*:1:endpoints}"
+  # A host that was removed and has not joined again has no record and no endpoint.
   text=$(with_record "${@:endpoints+1}")
   mapfile -t known <<<"${text}"
   for ((endpoint = 1; endpoint <= endpoints; endpoint++)); do
@@ -15,11 +15,11 @@ verify_members() {
       asked+=("${*:endpoint:1}")
     fi
   done
-  wait_until "${DEADLINE_FRESH}" whole 'every endpoint tells of the same voters and cluster' \
-    verify_members_word "${#asked[@]}" "${asked[@]}" "${known[@]}"
+  wait_until "${DEADLINE_FRESH}" complete 'every endpoint reports the same voters and cluster' \
+    "${check}" verify_members_word "${#asked[@]}" "${asked[@]}" "${known[@]}"
 }
 
-# verify_members_word N ENDPOINT... SERVER...: whole, or the first thing that is not.
+# verify_members_word N ENDPOINT... SERVER...: complete, or the first difference.
 verify_members_word() {
   local count="$1" endpoint list word id first_list='' first_id=''
   shift
@@ -32,9 +32,9 @@ verify_members_word() {
       return
     fi
     # As text: the id is larger than the numbers jq can hold.
-    id=$(sed -n 's/^"ClusterID" : //p' -- "${scratch}/etcdctl.out")
+    id=$(sed -n -e 's/^"ClusterID" : //p' -- "${scratch}/etcdctl.out")
     if [[ -n "${first_id}" && ("${id}" != "${first_id}" || "${list}" != "${first_list}") ]]; then
-      printf '%s tells of another cluster: %s\n' "${endpoint}" "${id}"
+      printf '%s reports another cluster, %s\n' "${endpoint}" "${id}"
       return
     fi
     first_id="${id}"
@@ -48,6 +48,6 @@ verify_members_word() {
     { seen[$3] = 1 }
     END {
       for (i = 1; i <= n; i++) if (!(want[i] in seen)) text = text "; " want[i] " is no voter"
-      print (text == "" ? "whole" : substr(text, 3))
+      print (text == "" ? "complete" : substr(text, 3))
     }' <<<"${first_list}"
 }

@@ -1,33 +1,32 @@
-# guide 6.1c: the guide sleeps 10 s. Ready to join is a host that answers /v1/version and refuses
-# /v1/hosts with 409: one that answers both holds state, and a join would be refused.
+# Guide 6.1c: a host is ready to join if it answers /v1/version and refuses /v1/hosts with 409. If
+# it answers both, it has state, and a join would be refused.
 wait_uninitialised() {
-  local api="$1" target="$2" record
-  # shellcheck disable=SC2034  # wait_until prints it
-  local diagnose='docker service ps --no-trunc and docker service logs of its service'
+  local api="$1" target="$2" clear="$3" record
+  local check='docker service ps --no-trunc and docker service logs of its service'
   if [[ "${way}" == 'done' ]]; then
     already "${target} has joined"
     return
   fi
-  wait_until "${DEADLINE_API}" settled "${api} says whether it holds state" \
-    wait_uninitialised_word "${api}"
+  wait_until "${DEADLINE_API}" settled "${api} reports whether it has state" \
+    "${check}" wait_uninitialised_word "${api}"
   if ((work > 0)); then
     return
   fi
   api GET "${api}/v1/hosts"
   if [[ "${http_status}" == 409 ]]; then
-    say "${target} waits to be joined"
+    say "${target} is ready to join"
     return
   fi
   record=$(record_word "${target}")
   [[ "${record}" == 'present' ]] \
-    || stop "${MISMATCH}" "${target} holds state, but is no host of the cluster" \
+    || stop "${MISMATCH}" "${target} has state, but is not a host of the cluster" \
       'a cleared host (409)' "${http_status}, record ${record}" \
-      "stop it and run the script that clears ${target} again"
+      "stop it, then run ${clear} on ${target} again"
   way='done'
   already "${target} has joined"
 }
 
-# settled (200 or 409 from /v1/hosts), or what the API answers meanwhile.
+# settled (200 or 409 from /v1/hosts), or the present answer of the API.
 wait_uninitialised_word() {
   api GET "$1/v1/version"
   if [[ "${http_status}" == 200 ]]; then

@@ -1,6 +1,6 @@
 // How long compiling takes, and how much memory: printed as ratios, judged by people.
 //
-// npm run bench [-- ROUNDS]. Whole processes of the built program, medians over the rounds. The
+// npm run bench [-- ROUNDS]. Complete processes of the built program, medians over the rounds. The
 // machine should have nothing else to do.
 
 import { spawnSync } from 'node:child_process';
@@ -22,7 +22,7 @@ interface Cost {
   readonly mebibytes: number;
 }
 
-// Told on a descriptor of its own at the very end, when the peak is known.
+// Written to a descriptor of its own at the very end, when the peak is known.
 const probe = `data:text/javascript,${encodeURIComponent(
   "import { writeSync } from 'node:fs'; process.on('exit', () => { const u = process.resourceUsage(); writeSync(3, JSON.stringify([u.maxRSS, u.userCPUTime + u.systemCPUTime])); });",
 )}`;

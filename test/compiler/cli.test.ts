@@ -10,10 +10,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { program } from '../../compiler/cli/program.ts';
+import { stepKinds } from '../../compiler/steps/all.ts';
+import { type Built, built } from './built.ts';
 import { inventoryText, type World } from './world.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -22,38 +24,12 @@ vi.setConfig({ testTimeout: 120_000 });
 const home = fileURLToPath(new URL('../../', import.meta.url));
 let place = '';
 let cli = '';
+let plan: Built['plan'];
 
 beforeAll(() => {
-  place = mkdtempSync(join(tmpdir(), 'plan cli '));
-  const build = spawnSync(
-    join(home, 'node_modules/.bin/tsc'),
-    ['-p', join(home, 'tsconfig.json'), '--outDir', join(place, 'dist')],
-    { encoding: 'utf8' },
-  );
-  if (build.status !== 0) throw new Error(build.stdout);
-  cpSync(join(home, 'templates'), join(place, 'templates'), { recursive: true });
-  cpSync(join(home, 'package.json'), join(place, 'package.json'));
-  symlinkSync(join(home, 'node_modules'), join(place, 'node_modules'));
-  cli = join(place, 'dist/cli.js');
+  ({ place, cli, plan } = built());
 }, 60_000);
 afterAll(() => rmSync(place, { recursive: true }));
-
-interface Ran {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function plan(
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
-): Ran {
-  return spawnSync(process.execPath, [cli, ...args], {
-    encoding: 'utf8',
-    cwd: options.cwd ?? place,
-    env: { PATH: process.env.PATH ?? '', ...options.env },
-  });
-}
 
 function inventory(name: string, world: World): string {
   const path = join(place, `${name}.json`);
@@ -130,22 +106,25 @@ test('--lost declares losses, and a plan of them is emitted again', () => {
   const out = join(place, 'lost');
   const ran = plan(['compile', file, '--lost', 's-2,s-3', '--out', out, '--no-lint']);
   expect(ran.stdout).toContain('lost 2, alive 1 < 2: lost');
-  expect(existsSync(join(out, '1-phase-1-prepare/s-1.sh'))).toBe(true);
+  expect(existsSync(join(out, '01-prepare-on-s-1.sh'))).toBe(true);
   const unknown = plan(['compile', file, '--lost', 's-9', '--out', join(place, 'no'), '--no-lint']);
   expect(unknown.status).toBe(1);
   expect(unknown.stderr).toContain('INV042');
 });
 
-test('before an incident: one bundle for each candidate, each emitted again by itself', () => {
+test('before an incident: one bundle for each candidate, each emitted again alone', () => {
   const file = inventory('before', { servers: ['-', '-'] });
   const out = join(place, 'before');
   expect(plan(['compile', file, '--out', out, '--no-lint']).status).toBe(0);
   expect(readdirSync(out).sort()).toEqual([
     'README.md',
+    'REVIEW.md',
     'SHA256SUMS',
     'inventory.json',
+    'review.sh',
     's-1',
     's-2',
+    'triage.sh',
   ]);
   const alone = join(place, 'alone');
   expect(plan(['emit', join(out, 's-2/plan.json'), '--out', alone, '--no-lint']).status).toBe(0);
@@ -175,7 +154,7 @@ describe('quorum', () => {
     const out = join(place, 'five');
     const ran = plan(['compile', file, '--out', out, '--no-lint']);
     expect(ran.status).toBe(1);
-    expect(ran.stderr).toMatch(/INV034 .*N=5, quorum 3; lost 2, alive 3 >= 3: kept/u);
+    expect(ran.stderr).toMatch(/INV034\]: .*N=5, quorum 3; lost 2, alive 3 >= 3: kept/u);
     expect(existsSync(out)).toBe(false);
   });
 });
@@ -186,9 +165,11 @@ describe('--json', () => {
     const ran = plan(['compile', file, '--out', join(place, 'json'), '--json', '--no-lint']);
     const said = JSON.parse(ran.stdout);
     expect(said.ok).toBe(true);
-    expect(said.result).toMatchObject({ state: 'written', scripts: 17, files: 21, linted: false });
-    expect(said.result.lint).toEqual({ found: false, because: 'left out, as asked by --no-lint' });
-    expect(said.result.plans[0].first).toBe('1-phase-1-prepare/s-1.sh');
+    expect(said.result).toMatchObject({ state: 'written', scripts: 17, files: 26, linted: false });
+    expect(said.result.lint).toEqual({ found: false, because: '--no-lint was given' });
+    const sums = spawnSync('sha256sum', ['SHA256SUMS'], { cwd: join(place, 'json') });
+    expect(String(sums.stdout)).toBe(`${said.result.manifest}  SHA256SUMS\n`);
+    expect(said.result.plans[0].first).toBe('01-prepare-on-s-1.sh');
     expect(ran.stderr).toBe('');
   });
 
@@ -204,6 +185,8 @@ describe('--json', () => {
       expect(Object.keys(each).sort()).toEqual([
         'code',
         'column',
+        'endColumn',
+        'endLine',
         'file',
         'line',
         'remedy',
@@ -259,31 +242,38 @@ describe('ShellCheck', () => {
     const out = join(place, 'found');
     const ran = plan(['compile', file, '--out', out, '--shellcheck', fake]);
     expect(ran.status).toBe(1);
-    expect(ran.stderr).toContain('before/snapshot-s-1.sh:3:1 error CHK002 SC9998 (style): no');
+    expect(ran.stderr).toContain('before/snapshot-s-1.sh:3:1: error[CHK002]: SC9998 (style): no');
     expect(existsSync(out)).toBe(false);
   });
 });
 
-describe('explain and schema', () => {
-  test('a code', () => {
-    const ran = plan(['explain', 'inv034']);
-    expect(ran.status).toBe(0);
-    expect(ran.stdout).toMatch(/^INV034 \(error\): quorum is not lost: wrong tool/u);
-  });
+test('values that are longer than a line do not stop the compile', () => {
+  const fake = join(place, 'silent');
+  writeFileSync(
+    fake,
+    `#!/bin/sh\ncase "$1" in --version) echo 'version: 9';; *) echo '{"comments":[]}';; esac\n`,
+    { mode: 0o755 },
+  );
+  const file = join(place, 'long.json');
+  const { hosts, ...rest } = JSON.parse(inventoryText(lost));
+  const dataDirectory = `/data/${'x'.repeat(150)}/control-plane`;
+  const long = hosts.map((host: object) => ({ ...host, dataDirectory }));
+  writeFileSync(file, JSON.stringify({ ...rest, hosts: long }));
+  const ran = plan(['compile', file, '--out', join(place, 'long'), '--shellcheck', fake]);
+  expect(ran.stderr).toBe('');
+  expect(ran.status).toBe(0);
+});
 
+describe('explain and schema', () => {
   test('a plan: every step of the guide with its scripts', () => {
     const file = inventory('explained', lost);
     plan(['compile', file, '--out', join(place, 'explained'), '--no-lint']);
     const ran = plan(['explain', join(place, 'explained/plan.json')]);
     expect(ran.status).toBe(0);
     expect(ran.stdout).toContain(
-      '6.1d  Get the join token\n      7-phase-6-join/01-s-2.sh on s-2 (if-told)',
+      '6.1d  Get the join token\n      if-needed/03-join-on-s-2.sh on s-2 (if-needed)',
     );
     expect(ran.stdout).toContain('7.1a  Stop the lost client host\n      left out: no client host');
-  });
-
-  test('neither', () => {
-    expect(plan(['explain', 'INV999']).status).toBe(2);
   });
 
   test('the schema is the committed one', () => {
@@ -293,18 +283,69 @@ describe('explain and schema', () => {
   });
 });
 
+test('review and diff, with their exit statuses', () => {
+  const out = join(place, 'reviewed');
+  const other = join(place, 'other');
+  plan(['compile', inventory('reviewed', lost), '--out', out, '--no-lint']);
+  plan([
+    ...['compile', inventory('other', { ...lost, recovery: { tokenWindow: 20 } })],
+    ...['--out', other, '--no-lint'],
+  ]);
+  expect(plan(['review', out])).toMatchObject({ status: 0, stderr: '' });
+  const known = join(place, 'known.txt');
+  writeFileSync(known, plan(['review', out, '--digests']).stdout);
+  const same = plan(['review', out, '--known', known]);
+  expect(same.stdout).toContain('Nothing is new');
+  expect(same.status).toBe(0);
+  const fresh = plan(['review', other, '--known', known, '--json']);
+  expect(fresh.status).toBe(1);
+  expect(JSON.parse(fresh.stdout)).toMatchObject({
+    format: 'report/1',
+    ok: false,
+    diagnostics: [],
+  });
+  expect(JSON.parse(fresh.stdout).result.fresh.length).toBeGreaterThan(0);
+  expect(plan(['diff', out, out])).toMatchObject({ status: 0, stdout: 'No difference.\n' });
+  const differs = plan(['diff', out, other]);
+  expect(differs.status).toBe(1);
+  expect(differs.stdout).toContain('recovery tokenWindow 12 -> 20; 1 script: ');
+  const plans = plan(['diff', join(out, 'plan.json'), join(other, 'plan.json'), '--json']);
+  expect(plans.status).toBe(1);
+  expect(JSON.parse(plans.stdout).result).toMatchObject({ same: false, functions: [], files: [] });
+});
+
+test('the schema of a plan knows every kind of step', () => {
+  const schema = JSON.parse(plan(['schema', '--plan']).stdout);
+  expect(schema.required).toContain('phases');
+  for (const kind of stepKinds) expect(JSON.stringify(schema)).toContain(`"const":"${kind}"`);
+});
+
 test.each<readonly [string, readonly string[], number]>([
+  ['review of no bundle', ['review', 'nowhere'], 2],
+  ['review with known digests that are not there', ['review', 'round', '--known', 'nowhere'], 2],
+  ['diff of nothing', ['diff', 'nowhere', 'nowhere'], 2],
+  ['diff of something that is no plan', ['diff', 'package.json', 'package.json'], 2],
   ['help', ['--help'], 0],
   ['version', ['--version'], 0],
   ['no command', [], 2],
   ['an unknown command', ['destroy'], 2],
   ['an unknown option', ['compile', 'x', '--out', 'y', '--force'], 2],
-  ['no directory', ['compile', 'x'], 2],
   ['two directories', ['compile', 'x', '--out', 'y', '--check', 'z'], 2],
   ['a file that is not there', ['compile', 'nowhere.json', '--out', 'y'], 2],
   ['a plan that is not there', ['emit', 'nowhere.json', '--out', 'y'], 2],
 ])('exit status: %s', (_, args, want) => {
   expect(plan(args).status).toBe(want);
+});
+
+describe('help', () => {
+  const names = program().commands.map((command) => command.name());
+
+  test.each(['', ...names])('of `plan %s` has an example and the exit statuses', (name = '') => {
+    const ran = plan([...(name === '' ? [] : [name]), '--help']);
+    expect(ran).toMatchObject({ status: 0, stderr: '' });
+    expect(ran.stdout).toMatch(new RegExp(`^Examples?:\n  .*plan ${name}\\b.*\n      \\S`, 'mu'));
+    expect(ran.stdout).toMatch(/^Exit status: 0 \S.*, 1 \S.*, 2 \S.*\.$/mu);
+  });
 });
 
 describe('in the way', () => {
@@ -325,7 +366,7 @@ describe('in the way', () => {
     const changed = inventory('stale', { ...lost, recovery: { tokenWindow: 20 } });
     const ran = plan(['compile', changed, '--check', out]);
     expect(ran.status).toBe(1);
-    expect(ran.stderr).toContain('BUN011 3-phase-3-rewrite/s-1.sh differs');
+    expect(ran.stderr).toContain('[BUN011]: 03-rewrite-on-s-1.sh differs');
     expect(contents(out)).toEqual(before);
   });
 

@@ -4,7 +4,6 @@ import { codes, explain, isCode } from '../../compiler/codes.ts';
 import {
   type Diagnostic,
   diagnostic,
-  diagnosticsJson,
   formatDiagnostics,
   hasErrors,
   nearest,
@@ -18,25 +17,47 @@ function at(line: number, column: number, code: keyof typeof codes = 'INV004'): 
 }
 
 describe('formatDiagnostics', () => {
-  test('one finding is three lines', () => {
+  test('without the text of the file: what, why, do, and an empty line', () => {
     expect(formatDiagnostics([at(12, 17)], { colour: false })).toBe(
-      'inventory.json:12:17 error INV004 what is wrong\n  why: A reason.\n  do:  An act.\n',
+      'inventory.json:12:17: error[INV004]: what is wrong\n  why: A reason.\n  do:  An act.\n\n',
     );
+  });
+
+  test('with it: the line, and a caret under the value', () => {
+    const position = { line: 10, column: 3, end: { line: 10, column: 7 } };
+    const given = diagnostic('INV004', { file: 'inventory.json', position }, words);
+    const sources = new Map([['inventory.json', `${'\n'.repeat(9)}\t "é😀"\n`]]);
+    expect(formatDiagnostics([given], { colour: false, sources }).split('\n').slice(0, 4)).toEqual([
+      'inventory.json:10:3: error[INV004]: what is wrong',
+      '  10 |    "é😀"',
+      '     |    ^^^^',
+      '  why: A reason.',
+    ]);
+  });
+
+  test('the first line is one that problem matchers know', () => {
+    const matcher = /^(.+):(\d+):(\d+): (warning|error)\[([A-Z0-9]+)\]: (.*)$/mu;
+    const text = formatDiagnostics([at(12, 17, 'INV023')], { colour: false });
+    expect(matcher.exec(text)?.slice(1)).toEqual([
+      ...['inventory.json', '12', '17', 'warning', 'INV023', 'what is wrong'],
+    ]);
   });
 
   test('without a place the file stands alone', () => {
     const given = diagnostic('INV023', { file: 'inventory.json', position: null }, words);
     expect(formatDiagnostics([given], { colour: false })).toMatch(
-      /^inventory\.json warning INV023 what/u,
+      /^inventory\.json: warning\[INV023\]: what/u,
     );
   });
 
   test('colour is only added if asked for, and adds nothing else', () => {
     const given = [at(1, 2), at(3, 4, 'INV023')];
-    const plain = formatDiagnostics(given, { colour: false });
-    const coloured = formatDiagnostics(given, { colour: true });
-    expect(coloured).toContain('\u001b[31merror\u001b[0m');
-    expect(coloured).toContain('\u001b[33mwarning\u001b[0m');
+    const sources = new Map([['inventory.json', '{a\n\n  {b\n']]);
+    const plain = formatDiagnostics(given, { colour: false, sources });
+    const coloured = formatDiagnostics(given, { colour: true, sources });
+    expect(coloured).toContain('\u001b[31merror[INV004]\u001b[0m');
+    expect(coloured).toContain('\u001b[33mwarning[INV023]\u001b[0m');
+    expect(coloured).toContain('\u001b[31m^\u001b[0m');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colour is made of them
     expect(coloured.replace(/\u001b\[[0-9]+m/gu, '')).toBe(plain);
   });
@@ -45,18 +66,19 @@ describe('formatDiagnostics', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (what) => {
         const given = { ...at(1, 1), what };
-        const text = formatDiagnostics([given], { colour: false });
+        const sources = new Map([['inventory.json', what]]);
+        const text = formatDiagnostics([given], { colour: false, sources });
         expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
-        expect(text.split('\n')).toHaveLength(4);
+        expect(text.split('\n')).toHaveLength(7);
       }),
     );
   });
 });
 
-test('the JSON form is the same data', () => {
+test('a finding has its end, or else no position at all', () => {
   const given = [at(1, 2), diagnostic('INV042', { file: 'x', position: null }, words)];
-  expect(JSON.parse(diagnosticsJson(given))).toEqual(given);
-  expect(given[1]).toMatchObject({ line: null, column: null, severity: 'error' });
+  expect(given[0]).toMatchObject({ line: 1, column: 2, endLine: 1, endColumn: 2 });
+  expect(given[1]).toMatchObject({ line: null, column: null, endLine: null, severity: 'error' });
 });
 
 test('findings are sorted by place, and said once', () => {
@@ -106,7 +128,8 @@ describe('the catalogue', () => {
   });
 
   test('codes are well formed and their titles differ', () => {
-    for (const code of Object.keys(codes)) expect(code).toMatch(/^(INV|PLAN|CHK|BUN)0[0-9]{2}$/u);
+    for (const code of Object.keys(codes))
+      expect(code).toMatch(/^(BUN|CHK|EVD|INIT|INV|PLAN|RCD|REV)0[0-9]{2}$/u);
     const titles = Object.values(codes).map(({ title }) => title);
     expect(new Set(titles).size).toBe(titles.length);
   });

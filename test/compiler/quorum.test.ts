@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { HostState } from '../../compiler/inventory/schema.ts';
+import type { HostState } from '../../compiler/hosts.ts';
 import {
   assess,
   chooseRecovery,
@@ -120,14 +120,26 @@ describe('chooseRecovery', () => {
     expect(chooseRecovery({ hosts, recovery })?.host).toBe(want);
   });
 
-  test('says why', () => {
-    const hosts = servers('alive', 'lost', 'lost');
-    expect(chooseRecovery({ hosts, recovery: { host: 'host-1' } })?.because).toBe(
-      'named in the inventory',
-    );
-    expect(chooseRecovery({ hosts, recovery: none })?.because).toMatch(/first .* alive/u);
-    const total = servers('gone', 'replaced');
-    expect(chooseRecovery({ hosts: total, recovery: none })?.because).toMatch(/new machine/u);
+  test.each([
+    ['named', servers('alive', 'lost', 'lost'), { host: 'host-1' }, /^named in the inventory$/u],
+    [
+      'named',
+      servers('alive', 'lost', 'lost'),
+      { host: 'host-1', because: 'it holds the most' },
+      /^it holds the most$/u,
+    ],
+    ['only', servers('alive', 'lost', 'lost'), none, /^the only server host that is alive$/u],
+    [
+      'order',
+      servers('alive', 'alive', 'lost', 'lost', 'lost'),
+      none,
+      /^the first .* in the order of ids, and not by what it holds; run triage\.sh/u,
+    ],
+    ['replaced', servers('gone', 'replaced'), none, /new machine/u],
+  ])('says how and why: %s', (chosen, hosts, recovery, because) => {
+    const choice = chooseRecovery({ hosts, recovery });
+    expect(choice?.chosen).toBe(chosen);
+    expect(choice?.because).toMatch(because);
   });
 });
 

@@ -1,8 +1,9 @@
 // A few words -> a minimal legal inventory, parsed as any other.
 
 import { planAll } from '../../compiler/compile.ts';
+import type { Host, HostState } from '../../compiler/hosts.ts';
 import { parse } from '../../compiler/inventory/parse.ts';
-import type { Host, HostState, Inventory } from '../../compiler/inventory/schema.ts';
+import type { Inventory } from '../../compiler/inventory/schema.ts';
 import type { Plan, Turn } from '../../compiler/plan/ir.ts';
 import { executionOrder } from '../../compiler/plan/order.ts';
 
@@ -54,8 +55,8 @@ export function turnAt(plan: Plan, path: string): Turn {
   return turn;
 }
 
-/** `path kind kind ...` of a turn, with `?` before the path where it is only run if told. */
+/** `path kind kind ...` of a turn, with `?` before the path of an if-needed script. */
 export function shortly(turn: Turn): string {
   const kinds = turn.steps.map((step) => step.kind).join(' ');
-  return `${turn.when === 'if-told' ? '?' : ''}${turn.path}: ${kinds}`;
+  return `${turn.when === 'if-needed' ? '?' : ''}${turn.path}: ${kinds}`;
 }

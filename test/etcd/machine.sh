@@ -4,17 +4,21 @@
 # shellcheck disable=SC2312,SC2310  # what is masked here differs from what is wanted, and is seen
 set -uo pipefail # a failure is a line of TAP, not an end
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly bundle="$1" tools="$2" room="$3" example='generated/three-servers-two-lost/inventory.json'
-readonly prepare="${bundle}/1-phase-1-prepare/host-1.sh"
-readonly restore="${bundle}/2-phase-2-restore/host-1.sh"
-readonly rewrite="${bundle}/3-phase-3-rewrite/host-1.sh"
-readonly undo="${bundle}/undo/host-1.sh"
-readonly snapshot="${bundle}/before/snapshot-host-1.sh"
+readonly bundle="$1" tools="$2" room="$3" example="$3/example.json"
+readonly prepare="${bundle}/01-prepare-on-host-1.sh"
+readonly restore="${bundle}/02-restore-on-host-1.sh"
+readonly rewrite="${bundle}/03-rewrite-on-host-1.sh"
+readonly undo="${bundle}/undo/undo-on-host-1.sh"
+readonly snapshot="${bundle}/before/snapshot-on-host-1.sh"
 data=$(sed -n "s/^readonly DATA_DIR='\(.*\)'\$/\1/p" "${prepare}")
 readonly data
 readonly one=192.168.104.1 two=192.168.104.2 three=192.168.104.3
-export PATH="${room}/fakes:${tools}:${PATH}" DOCKER_ROOM="${room}/docker" LC_ALL=C
-export ETCDCTL_DIAL_TIMEOUT=2s # the scripts must not stumble over the caller's environment
+export PATH="${tools}:${PATH}" LC_ALL=C
+readonly DOCKER_ROOM="${room}/docker"
+# The environment of an operator's shell, which must have no effect.
+readonly -a shell=(env ETCDCTL_DIAL_TIMEOUT=2s HTTPS_PROXY=http://127.0.0.1:9
+  ALL_PROXY=http://127.0.0.1:9 DOCKER_HOST=tcp://127.0.0.1:9 DOCKER_CONTEXT=other TMPDIR=/nowhere
+  POSIXLY_CORRECT=1)
 number=0
 failed=0
 
@@ -47,7 +51,7 @@ differs() { # A B WHAT
 # ends STATUS WHAT SCRIPT ARGUMENT...: runs a script of the bundle; what it says is in said.
 ends() {
   local status=0
-  bash -- "${@:3}" >"${room}/said" 2>&1 </dev/null || status=$?
+  "${shell[@]}" bash -- "${@:3}" >"${room}/said" 2>&1 </dev/null || status=$?
   if ((status != $1)); then printf '# status: %s\n' "${status}"; fi
   ok "$((status != $1))" "$2"
 }
@@ -134,7 +138,7 @@ ready() {
   done
 }
 gateway() { # PATH BODY [TOKEN]: etcd's JSON gateway, where the token can be one's own
-  curl --silent --max-time 4 --cacert "${data}/certificates/ca.crt" \
+  curl --noproxy '*' --silent --max-time 4 --cacert "${data}/certificates/ca.crt" \
     --cert "${data}/certificates/etcd-user.crt" --key "${data}/certificates/etcd-user.key" \
     ${3:+--header "Authorization: $3"} --data "$2" "https://${one}:2379$1"
 }
@@ -145,8 +149,13 @@ ip link add name lan type bridge
 ip link set lan up
 for address in "${one}" "${two}" "${three}"; do ip address add "${address}/24" dev lan; done
 mount -t tmpfs tmpfs /data
-mkdir -p "${data}" "${room}/fakes" "${room}/docker"
-cp -- "${here}/docker" "${room}/fakes/docker"
+mount -t tmpfs tmpfs /dev/shm # what other runs have left in memory is not seen here
+mkdir -p "${data}" "${room}/tools" "${room}/docker"
+ln -s "${tools}"/* "${room}/tools/"
+sed "s|^cd .*|cd '${DOCKER_ROOM}'|" "${here}/docker" >"${room}/tools/docker"
+chmod 755 "${room}/tools/docker"
+node -e 'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))' \
+  "${room}/docker.sock" || true
 for host in 1 2 3; do printf '1\n' >"${DOCKER_ROOM}/scale.control-plane_host-${host}"; done
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "${room}/ca.key" -out "${room}/ca.crt" -days 2 \
   -subj /CN=pgedge-ca 2>"${room}/ssl"
@@ -224,6 +233,15 @@ ends 0 'before: a snapshot is saved' "${snapshot}" --apply
 saved=$(echo "${data}"/plan-recovery/snapshots/*.db)
 ends 78 'phase 1 refuses while the quorum is intact' "${prepare}" --apply
 says 'etcd has its quorum' 'it says why'
+kill -STOP "${second}" "${third}"
+(sleep 7 && kill -CONT "${second}" "${third}") &
+ends 78 'phase 1 refuses while two members are only paused for 7 s' "${prepare}" --apply \
+  --fenced host-2,host-3
+kill -STOP "${second}" "${third}"
+ends 75 'phase 1 cannot tell while they stay paused' "${prepare}" --apply --fenced host-2,host-3
+says 'mute' 'it says that they accept a connection and do not answer'
+kill -CONT "${second}" "${third}"
+ready
 same 1 "$(cat "${DOCKER_ROOM}/scale.control-plane_host-1")" 'nothing was stopped'
 rm -f -- "${DOCKER_ROOM}/leader"
 
@@ -236,14 +254,44 @@ done
 wait || true
 lost_world=$(world)
 
-ends 3 'phase 1: looking' "${prepare}"
+ends 78 'phase 1 refuses while hosts that do not answer are not confirmed' "${prepare}" --apply
+says '--fenced host-2,host-3' 'it says how to confirm'
+same '' "$(find "${data}/plan-recovery" -newer "${room}/plain" ! -path '*/snapshots*' || true)" \
+  'and has made no file'
+# --- a Docker that does not answer costs seconds and a clear word; Ctrl-C ends a script at once
+: >"${DOCKER_ROOM}/mute"
+began=${SECONDS}
+ends 69 'phase 1 stops while Docker does not answer' "${prepare}" --apply --fenced host-2,host-3
+says 'Docker does not answer' 'it says so'
+printf '# after %s s\n' "$((SECONDS - began))"
+ok "$((SECONDS - began > 60))" 'after its limit'
+interrupted() { # SECONDS WHAT: Ctrl-C, that long after the start of phase 1
+  local began ended status=0 script
+  env --default-signal=INT setsid bash -- "${prepare}" --apply --fenced host-2,host-3 \
+    >"${room}/said" 2>&1 </dev/null &
+  script=$!
+  sleep "$1"
+  began=$(date +%s%N)
+  kill -INT -- "-${script}"
+  wait "${script}" || status=$?
+  ended=$((($(date +%s%N) - began) / 1000000))
+  same 130 "${status}" "Ctrl-C $2: status 130"
+  ok "$((ended > 2000))" "Ctrl-C $2: ended after ${ended} ms"
+  same '' "$(pgrep -s "${script}" || true)" "Ctrl-C $2: leaves no process"
+  same '' "$(echo /dev/shm/plan-recovery.* | grep -v '\*' || true)" "Ctrl-C $2: leaves nothing in memory"
+}
+interrupted 3 'while Docker does not answer'
+rm -- "${DOCKER_ROOM}/mute"
+interrupted 5 'while the members are asked'
+
+ends 3 'phase 1: looking' "${prepare}" --fenced host-2,host-3
 same "${lost_world}" "$(world)" 'phase 1: looking changes nothing'
 cp -- "${room}/said" "${room}/looked"
-ends 0 'phase 1: applied' "${prepare}" --apply
+ends 0 'phase 1: applied' "${prepare}" --apply --fenced host-2,host-3
 state=$(echo "${data}"/plan-recovery/acme*-1)
 same "$(sed -n 's/^[^ ]* [^ ]*  would run: //p' "${room}/looked" | sort)" \
   "$(sed -n 's/^[^ ]* [^ ]*  run: //p' "${room}/said" | sort)" 'phase 1: looking showed what ran'
-says 'must be fenced: three' 'phase 1: tasks on machines that are down are named'
+says 'Swarm cannot reach three' 'phase 1: tasks on machines that are down are named'
 says 'may or may not have been committed' 'phase 1: the loss is stated before anything is moved'
 same "${lost_world}" "$(world)" 'phase 1: the data of host-1 are as they were'
 same '' "$(grep -rl 'SWMTKN-\|secret-1' "${state}/log" || true)" 'phase 1: no secret in the logs'
@@ -266,12 +314,12 @@ same '' "$(grep ' run: ' "${room}/said" || true)" 'phase 2: again changes nothin
 ends 0 'phase 1: after phase 2' "${prepare}" --apply
 same '' "$(grep ' run: ' "${room}/said" || true)" 'phase 1: after phase 2 changes nothing'
 
-# --- phase 3, with a client that holds an old token and one that logs in anew
+# --- phase 3, with a client that holds an old token and one that logs in again
 ends 3 'phase 3: looking' "${rewrite}"
 bash -- "${rewrite}" --apply >"${room}/said3" 2>&1 </dev/null &
 running=$!
 tries=0
-until grep -q 'keeping the window open' "${room}/said3"; do
+until grep -q 'Keeping the window open' "${room}/said3"; do
   tries=$((tries + 1))
   ((tries < 300)) || break
   sleep 0.1
@@ -284,7 +332,7 @@ printf '%s\n' "${refusal}" >"${room}/said"
 says 'invalid auth token' 'phase 3: an old token is refused'
 ok "$((spent >= 1000))" 'phase 3: and at once'
 ctl put /window/written yes >"${room}/plain"
-ok $? 'phase 3: who logs in anew can write'
+ok $? 'phase 3: who logs in again can write'
 same '' "$(ss -Hltn 'sport = :2380' || true)" 'phase 3: nothing listens on the peer port'
 status=0
 wait "${running}" || status=$?
@@ -321,8 +369,11 @@ same '' "$(ctl alarm list)" 'no alarm'
 # --- the way back, also from a running host-1
 printf '%s\n' "${fourth}" >"${DOCKER_ROOM}/pid"
 printf '1\n' >"${DOCKER_ROOM}/scale.control-plane_host-1"
-ends 3 'undo: looking' "${undo}"
-ends 0 'undo: applied' "${undo}" --apply
+ends 78 'undo: refused, as writes may have been accepted' "${undo}" --apply
+says '1000000025 as restored; writes were possible in the window of 12 s' 'undo: it says which'
+drop='--drop-writes-since-restore'
+ends 3 'undo: looking' "${undo}" "${drop}"
+ends 0 'undo: applied' "${undo}" --apply "${drop}"
 same "${lost_world}" "$(world)" 'undo: host-1 is as it was, to the byte'
 ends 0 'undo: again' "${undo}" --apply
 
@@ -338,47 +389,81 @@ for source in raw saved; do
   compile "${scripts}" ".recovery.snapshot = {source: \"${source}\",
     path: \"${data%/*}/kept/${source}.db\", sha256: \"${sum%% *}\"} | .recovery.tokenWindow = 0"
   nth=(--apply --incident "${incident}")
-  ends 0 "${source}: phase 1" "${scripts}/1-phase-1-prepare/host-1.sh" "${nth[@]}"
-  ends 0 "${source}: phase 2" "${scripts}/2-phase-2-restore/host-1.sh" "${nth[@]}"
+  ends 0 "${source}: phase 1" "${scripts}/01-prepare-on-host-1.sh" "${nth[@]}" \
+    --fenced host-2,host-3
+  ends 0 "${source}: phase 2" "${scripts}/02-restore-on-host-1.sh" "${nth[@]}"
   if [[ "${source}" == 'raw' ]]; then says '--skip-hash-check' 'raw: the missing check is said'; fi
-  ends 0 "${source}: phase 3" "${scripts}/3-phase-3-rewrite/host-1.sh" "${nth[@]}"
+  ends 0 "${source}: phase 3" "${scripts}/03-rewrite-on-host-1.sh" "${nth[@]}"
   cluster="host-1=http://${one}:2380"
   serve 1 new
   ready
   same "${before_known}" "$(ctl get --prefix /known/ | sha256sum)" "${source}: the data are there"
   kill -KILL "${pid}"
-  ends 0 "${source}: undo" "${scripts}/undo/host-1.sh" "${nth[@]}"
+  ends 0 "${source}: undo" "${scripts}/undo/undo-on-host-1.sh" "${nth[@]}"
   same "${lost_world}" "$(world)" "${source}: host-1 is as it was"
 done
 printf 'x' >>"${data%/*}/kept/saved.db"
 ends 78 'a snapshot that is not the pinned one is refused' \
-  "${room}/bundle-saved/1-phase-1-prepare/host-1.sh" --apply --incident 9
+  "${room}/bundle-saved/01-prepare-on-host-1.sh" --apply --incident 9 --fenced host-2,host-3
+
+# --- links, mounts, a small disk and an expired certificate: nothing is begun
+refuses() { # TEXT WHAT
+  ends 78 "phase 1 refuses: $2" "${prepare}" --apply --fenced host-2,host-3
+  says "$1" "and says why: $2"
+}
+mv -- "${data}/etcd" "${data%/*}/elsewhere"
+ln -s "${data%/*}/elsewhere" "${data}/etcd"
+refuses 'a symbolic link' 'etcd/ is a link'
+rm -- "${data}/etcd"
+mv -- "${data%/*}/elsewhere" "${data}/etcd"
+mkdir "${data%/*}/wal"
+cp -a -- "${data}/etcd/member/wal/." "${data%/*}/wal/"
+mount --bind "${data%/*}/wal" "${data}/etcd/member/wal"
+refuses 'another file system, mounted there' 'the log is a mount of its own'
+umount "${data}/etcd/member/wal"
+size=$(du -sm /data | cut -f 1)
+mount -o "remount,size=$((size + 40))m" /data
+refuses 'not enough free space' 'the disk is nearly full'
+mount -o remount,size=4g /data
+cp -a -- "${data}/certificates" "${room}/good"
+expired() {
+  local issue=(openssl ca -batch -config "${room}/ca.cnf" -notext -startdate 20200101000000Z
+    -enddate 20200201000000Z -in "${room}/old.csr" -out "${data}/certificates/etcd-user.crt")
+  printf '%s\n' '[ca]' 'default_ca=a' '[a]' "database=${room}/index" "serial=${room}/serial" \
+    "new_certs_dir=${room}" "certificate=${room}/ca.crt" "private_key=${room}/ca.key" \
+    'default_md=sha256' 'policy=p' '[p]' 'commonName=supplied' >"${room}/ca.cnf"
+  : >"${room}/index"
+  printf '77\n' >"${room}/serial"
+  openssl req -new -key "${data}/certificates/etcd-user.key" -subj /CN=host-host-1 \
+    -out "${room}/old.csr" && "${issue[@]}"
+}
+expired 2>"${room}/ssl"
+refuses 'etcd-user.crt has expired' 'an expired client certificate'
+cp -a -- "${room}/good/." "${data}/certificates/"
 
 # --- what is in the way is named, and stops everything
 tail -f -- "${data}/etcd/member/snap/db" >"${room}/plain" &
 holder=$!
-ends 78 'phase 1 refuses while a process holds the database' "${prepare}" --apply
-says "tail (pid ${holder}) holds" 'it names the process'
+ends 78 'phase 1 refuses while a process holds the database' "${prepare}" --apply \
+  --fenced host-2,host-3
+says "tail (pid ${holder}) has" 'it names the process'
 kill "${holder}"
 wait "${holder}" 2>/dev/null
-ip address del "${three}/24" dev lan
-ip route add blackhole "${three}/32"
-ends 78 'phase 1 refuses while nobody vouches for a host that does not answer' "${prepare}" --apply
-says '--fenced host-3' 'it says how to vouch'
 
 # --- a second time, killed again and again
 began=$(date +%s%N)
-ends 0 'phase 1: with a host vouched for' "${prepare}" --apply --fenced host-3
+ends 0 'phase 1: once more' "${prepare}" --apply --fenced host-2,host-3
 spent=$((($(date +%s%N) - began) / 1000000))
-says 'you vouch that host-3' 'phase 1: the vouching is said'
+says 'host-3 does not answer. You confirmed' 'phase 1: who was confirmed is said'
 ends 0 'undo of a phase 1 alone' "${undo}" --apply
 for part in 2 3 4 5 6 7 8 9; do
-  mv -- "${state}" "${state}.attempt-${part}"
-  cut_short "$((spent * part / 10))" "${prepare}" --fenced host-3
+  [[ ! -d "${state}" ]] || mv -- "${state}" "${state}.attempt-${part}"
+  # The guards take most of the time, and leave nothing behind; what comes after them is cut.
+  cut_short "$((spent - 300 * (10 - part)))" "${prepare}" --fenced host-2,host-3
 done
 sleep 1
 same '' "$(pgrep -x etcd || true)" 'phase 1: no etcd outlives its script'
-ends 0 'phase 1: killed, then finished' "${prepare}" --apply --fenced host-3
+ends 0 'phase 1: killed, then finished' "${prepare}" --apply --fenced host-2,host-3
 for part in 1 2 3 4 5 6; do cut_short "$((part * 100))" "${restore}"; done
 ends 0 'phase 2: killed 6 times, then finished' "${restore}" --apply
 same "${aside}" "$(sums_of "${state}/before/etcd")" 'phase 2: the first backup is intact'

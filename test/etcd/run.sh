@@ -22,7 +22,11 @@ trap 'exit 130' INT
 bundle="${1:-}"
 if [[ -z "${bundle}" ]]; then
   bundle="${room}/bundle"
-  npx tsx compiler/cli.ts compile generated/three-servers-two-lost/inventory.json \
+  # Scripts look for their tools there first, and ask the Docker at that socket.
+  jq --arg tools "${room}/tools" --arg socket "${room}/docker.sock" \
+    '.recovery.tools = {directory: $tools} | .swarm.dockerSocket = $socket' \
+    generated/three-servers-two-lost/inventory.json >"${room}/example.json"
+  npx tsx compiler/cli.ts compile "${room}/example.json" \
     --out "${bundle}" --no-lint >"${room}/compiled" 2>&1 || {
     cat -- "${room}/compiled"
     exit 1

@@ -32,11 +32,11 @@ export type Baseline = {
   readonly ports: ReadonlyMap<string, readonly string[]>;
   /** Passwords and tokens of the cluster, which must appear nowhere. */
   readonly secrets: readonly string[];
-  /** Databases as the API told them, without the statuses of their instances. */
+  /** Databases as the API reported them, without the statuses of their instances. */
   readonly databases: string;
 };
 
-/** Taken while the cluster is whole, after the known data were written. */
+/** Taken while the cluster is complete, after the known data were written. */
 export async function takeBaseline(
   cluster: Cluster,
   asked: Host,
@@ -56,7 +56,7 @@ export async function takeBaseline(
   };
 }
 
-/** Every Control Plane service, as a Swarm manager tells it. */
+/** Every Control Plane service, as reported by a Swarm manager. */
 export async function servicesOf(
   cluster: Cluster,
   manager: Host,
@@ -122,7 +122,7 @@ async function secretsOf(cluster: Cluster, manager: Host): Promise<readonly stri
 /** Everything a recovery that touches no database leaves as it was. */
 export async function databasesOf(cluster: Cluster, asked: Host): Promise<string> {
   const { status, body } = await ask(cluster, asked, 'GET', '/v1/databases');
-  if (status !== 200) throw new Error(`${asked.id} tells no databases: ${status}`);
+  if (status !== 200) throw new Error(`${asked.id} reports no databases: ${status}`);
   const { databases = [] } = body as {
     readonly databases?: readonly Readonly<Record<string, unknown>>[];
   };

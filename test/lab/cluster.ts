@@ -281,7 +281,7 @@ export type HostRecord = {
   readonly status: { readonly state: string; readonly updated_at?: string };
 };
 
-/** Host records as one host's API tells them, or null where it does not answer 200. */
+/** Host records as reported by one host's API, or null if it does not answer 200. */
 export async function hostRecords(
   cluster: Cluster,
   host: Host,
@@ -369,7 +369,7 @@ export async function writeKnown(
   return written;
 }
 
-/** Every known key as one host's own endpoint tells it. */
+/** Every known key as reported by one host's own endpoint. */
 export async function readKnown(host: Host): Promise<ReadonlyMap<string, string>> {
   const answer = await etcdctl(host, ['get', '--prefix', knownPrefix, '--write-out', 'json']);
   if (answer.status !== 0) throw new Error(`${host.id} cannot read: ${answer.stderr}`);
@@ -388,7 +388,7 @@ export type Member = {
   readonly learner: boolean;
 };
 
-/** The member list as one host's own endpoint tells it. */
+/** The member list as reported by one host's own endpoint. */
 export async function membersOf(host: Host): Promise<readonly Member[]> {
   const answer = await etcdctl(host, ['member', 'list', '--write-out', 'simple']);
   if (answer.status !== 0) throw new Error(`${host.id} lists no members: ${answer.stderr}`);
@@ -413,6 +413,27 @@ export async function statusOf(
   const field = (name: string): string =>
     new RegExp(`"${name}" : (\\d+)`).exec(answer.stdout)?.[1] ?? '';
   return { clusterId: field('ClusterID'), revision: Number(field('Revision')) };
+}
+
+/**
+ * What an etcd member says of itself without a quorum and without a login: whether it has a leader,
+ * and its revision.
+ */
+export async function memberWords(
+  host: Host,
+): Promise<{ readonly leader: boolean; readonly revision: number } | null> {
+  const folder = `${host.dataDirectory}/certificates`;
+  const keys = ['--cert', `${folder}/etcd-user.crt`, '--key', `${folder}/etcd-user.key`];
+  const url = `https://${host.machine.address}:${host.ports.etcdClient}/metrics`;
+  const shape = ['--silent', '--fail', '--max-time', '3', '--cacert', `${folder}/ca.crt`];
+  const { status, stdout } = await attempt(host.machine, ['curl', ...shape, ...keys, url]);
+  if (status !== 0) return null;
+  const figure = (name: string): number =>
+    Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(stdout)?.[1] ?? Number.NaN);
+  return {
+    leader: figure('etcd_server_has_leader') === 1,
+    revision: figure('etcd_debugging_mvcc_current_revision'),
+  };
 }
 
 async function runHere(argv: readonly string[]): Promise<void> {

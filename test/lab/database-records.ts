@@ -5,7 +5,8 @@ import { until } from './machines.ts';
 
 /**
  * Creates a database with one instance on each host and waits for its task. A real Control Plane has
- * no Postgres image here, so there it ends as `failed`, with its instance records in place.
+ * no Postgres image here, so there it ends as `failed`, with its instance records in place. That takes
+ * seconds to minutes: each Docker release gives up pulling after another time.
  */
 export async function createDatabase(
   cluster: Cluster,
@@ -19,7 +20,7 @@ export async function createDatabase(
   const spec = { database_name: 'app', database_users: [admin], nodes };
   const made = await mustAnswer(cluster, asked, 'POST', '/v1/databases', [200], { id, spec });
   const { task } = made as { readonly task: { readonly task_id: string } };
-  await until(`the creation of ${id}`, 120, async () => {
+  await until(`the creation of ${id}`, 600, async () => {
     const path = `/v1/databases/${id}/tasks/${task.task_id}`;
     const { body } = await ask(cluster, asked, 'GET', path);
     const status = (body as { readonly status?: string } | null)?.status ?? '';

@@ -24,7 +24,7 @@ import {
   waitHealthy,
 } from './cluster.ts';
 import { rootOf } from './machines.ts';
-import { type Operator, runScript } from './operator.ts';
+import { type Operator, runScript, turnOfPhase } from './operator.ts';
 import { linesWith, type Recording } from './recorder.ts';
 
 /** What a scenario expects at its end, where it departs from "everything as before". */
@@ -36,11 +36,11 @@ export type Expectation = {
   readonly replaced?: readonly string[];
   /** Known keys that the stated loss covers. */
   readonly lostKeys?: readonly string[];
-  /** The Swarm was made anew from a stack file: labels and node ids are of the new one. */
+  /** The Swarm was created again from a stack file: labels and node ids are of the new one. */
   readonly newSwarm?: boolean;
   /**
    * Reattached hosts that end as one of two voters, which are never restarted: the variable that
-   * told them to be servers stays in their services, with the label that says whose it is.
+   * made them servers stays in their services, with the label that names its owner.
    */
   readonly leftAlone?: readonly string[];
   /** Databases may differ (hosts were taken out of them). */
@@ -201,7 +201,7 @@ async function provesListeners(host: Host, baseline: Baseline): Promise<string> 
   const now = await listeners(host);
   const strange = now.filter((place) => !before.includes(place));
   const missing = before.filter((place) => !now.includes(place));
-  if (strange.length > 0) throw new Error(`listens anew on ${strange.join(', ')}`);
+  if (strange.length > 0) throw new Error(`new listeners: ${strange.join(', ')}`);
   // Swarm's own port opens again when the node is a manager again, which takes its time.
   const ours = missing.filter((place) => !place.endsWith(':2377'));
   if (ours.length > 0) throw new Error(`listens no more on ${ours.join(', ')}`);
@@ -224,10 +224,27 @@ async function provesKept(host: Host, before: readonly FileMark[]): Promise<stri
 /** Folders that hold the product's own files, set aside or copied, or an etcd database. */
 const productOwned = /(^|\/)(before|salvage|half-done-\d+|undone)\/|generated\.config\.json|\.db$/;
 
+/** Where the owner of a machine, and a script in a hurry, could have left a file. */
+const ordinaryFolders = ['etc', 'home', 'mnt', 'opt', 'root', 'srv', 'var/log', 'var/tmp'];
+
+/** A machine without power: no secret is on its disk, apart from the product's and Docker's files. */
+export async function proveDiskSilent(host: Host, baseline: Baseline): Promise<Proof> {
+  if (host.machine.power.pid !== null) throw new Error(`${host.id} is on`);
+  let looked = Number.parseInt(await provesSilence(host, baseline), 10);
+  for (const folder of ordinaryFolders) {
+    looked += await silentBelow(join(rootOf(host.machine), folder), baseline.secrets);
+  }
+  return `no secret on the disk of ${host.id} after the power cut: ${looked} files read`;
+}
+
 async function provesSilence(host: Host, baseline: Baseline): Promise<string> {
   const secrets = [...baseline.secrets, (await credentialsOf(host)).password];
-  const root = rootOf(host.machine);
-  const folder = join(root, host.dataDirectory, 'plan-recovery');
+  const folder = join(rootOf(host.machine), host.dataDirectory, 'plan-recovery');
+  return `${await silentBelow(folder, secrets)} files read`;
+}
+
+/** How many files were read. */
+async function silentBelow(folder: string, secrets: readonly string[]): Promise<number> {
   const paths = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   let looked = 0;
   for (const entry of paths) {
@@ -237,7 +254,7 @@ async function provesSilence(host: Host, baseline: Baseline): Promise<string> {
     if (secrets.some((secret) => text.includes(secret))) throw new Error(`a secret in ${path}`);
     looked += 1;
   }
-  return `${looked} files read`;
+  return looked;
 }
 
 /**
@@ -245,7 +262,7 @@ async function provesSilence(host: Host, baseline: Baseline): Promise<string> {
  * acknowledged up to the stated revision is there, and what came after it is gone.
  */
 export function proveLoss(operator: Operator, baseline: Baseline, expected: Expectation): Proof {
-  const phase = operator.runs.find((ran) => ran.path.startsWith('1-phase-1'));
+  const phase = operator.runs.find(({ path }) => path === turnOfPhase(operator.bundle, 1).path);
   const stated = phase?.output
     .split('\n')
     .filter((line) => /loss: .*/.test(line))
@@ -296,7 +313,7 @@ export function proveNoSecretShown(
       throw new Error(`${ran.path} printed a secret`);
     }
   }
-  if (recording.lost > 0) throw new Error(`${recording.lost} program starts were not told`);
+  if (recording.lost > 0) throw new Error(`${recording.lost} program starts were not reported`);
   const { execs, read } = recording;
-  return `no secret in the arguments of ${read} program starts (of ${execs} told)`;
+  return `no secret in the arguments of ${read} program starts (of ${execs} reported)`;
 }

@@ -1,4 +1,4 @@
-// Turns a story into running stand-ins: three hosts on one machine, told apart by their ports.
+// Turns a story into running stand-ins: three hosts on one machine, distinguished by their ports.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';

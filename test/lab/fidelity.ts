@@ -73,7 +73,7 @@ const stories = [
   },
 ] as const;
 
-/** A state that comes by itself (a task's next state, a host that reads unreachable) may take this. */
+/** A state that comes without a call (a task's next state, a host that reads unreachable) may take this. */
 const comesWithin = 45_000;
 
 /** How long "still running" is watched: the recording's 60 s in short. */

@@ -21,7 +21,7 @@ const cache = fileURLToPath(new URL('../../.cache/lab/', import.meta.url));
 
 /**
  * The real binary that `PLAN_LAB_CONTROL_PLANE` names, or the stand-in in the generation asked for.
- * A real binary's generation is told by `PLAN_LAB_GENERATION`; it has no other.
+ * A real binary's generation is given by `PLAN_LAB_GENERATION`; it has no other.
  */
 export async function controlPlane(generation: '0.6' | '0.9'): Promise<ControlPlane> {
   await mkdir(cache, { recursive: true });

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { $ } from 'zx';
 import { buildTools } from '../tools/build.ts';
+import { dockerEngine, type Engine } from './engine/build.ts';
 import { type ControlPlane, controlPlane, realGeneration } from './image.ts';
 import { createNetwork } from './machines.ts';
 import { measure } from './measure.ts';
@@ -14,19 +15,42 @@ import type { Scenario, Stage } from './stage.ts';
 import { cleanUp, clearLane, labDirectory, openState, type State, sweep } from './state.ts';
 import { printTable, type Row } from './table.ts';
 
-const usage = `usage: npm run lab [-- [--list | --keep | --bench] [SCENARIO...]]
-  --list   names the scenarios
-  --keep   leaves the machines of the last scenario running and tells how to enter them;
-           the next run cleans them up
-  --lanes  how many scenarios run side by side (2; their time is mostly waiting)
-  --bench  repeats the measured scenarios and the guide's own commands, prints medians and ratios
-PLAN_LAB_CONTROL_PLANE names a real Control Plane binary to run instead of the stand-in, and
-PLAN_LAB_GENERATION its API generation (0.6 or 0.9, the default).`;
+const usage = `usage: npm run lab [-- [OPTION...] [SCENARIO...]]
+  --list    list the scenarios; those with a * run only with --all or by name
+  --all     run every scenario. Without it, the default set runs, which is what CI has time for:
+            ${defaultNames()}
+            only with --all or by name:
+            ${extraNames()}
+  --engine  Docker engine of the machines: debian (default), as installed, or current, built
+            from its pinned Go modules (about 4 minutes the first time)
+  --keep    leave the machines of the last scenario running and show how to enter them;
+            the next run removes them
+  --lanes   number of scenarios that run side by side (default 2; most of their time is waiting)
+  --bench   repeat the measured scenarios and the guide's own commands, print medians and ratios
+PLAN_LAB_CONTROL_PLANE: path of a real Control Plane binary to run instead of the stand-in. Every
+scenario of its generation then runs.
+PLAN_LAB_GENERATION: API generation of that binary (0.6, or 0.9, the default).`;
+
+function defaultNames(): string {
+  return scenarios
+    .filter((one) => one.extra !== true)
+    .map((one) => one.name)
+    .join(', ');
+}
+
+function extraNames(): string {
+  return scenarios
+    .filter((one) => one.extra === true)
+    .map((one) => one.name)
+    .join(', ');
+}
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     options: {
       list: { type: 'boolean', default: false },
+      all: { type: 'boolean', default: false },
+      engine: { type: 'string', default: 'debian' },
       keep: { type: 'boolean', default: false },
       lanes: { type: 'string', default: '2' },
       bench: { type: 'boolean', default: false },
@@ -39,36 +63,42 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.list) {
-    for (const one of scenarios)
-      console.log(`${one.name.padEnd(10)} ${one.generation}  ${one.title}`);
+    for (const one of scenarios) {
+      const mark = one.extra === true ? '*' : ' ';
+      console.log(`${one.name.padEnd(12)}${mark} ${one.generation}  ${one.title}`);
+    }
     return 0;
   }
   const unknown = positionals.filter((name) => !scenarios.some((one) => one.name === name));
   if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}\n${usage}`);
-  if (values.bench) return benchLab();
-  // Whoever wants to look around wants one scenario's machines.
+  const { engine } = values;
+  if (engine !== 'debian' && engine !== 'current') {
+    throw new Error(`unknown engine ${engine}\n${usage}`);
+  }
+  if (values.bench) return benchLab(engine);
+  // --keep is for looking around on the machines of one scenario.
   const lanes = values.keep ? 1 : Math.max(1, Number(values.lanes));
-  return runLab(chosen(positionals), lanes, values.keep);
+  return runLab(chosen(positionals, values.all), engine, lanes, values.keep);
 }
 
 /** A real binary has one generation, so only that one's scenarios can run against it. */
-function chosen(names: readonly string[]): readonly Scenario[] {
+function chosen(names: readonly string[], all: boolean): readonly Scenario[] {
   const real = process.env.PLAN_LAB_CONTROL_PLANE !== undefined;
   const fitting = scenarios.filter((one) => !real || one.generation === realGeneration());
   return names.length === 0
-    ? fitting.filter((one) => real || one.extra !== true)
+    ? fitting.filter((one) => real || all || one.extra !== true)
     : fitting.filter((one) => names.includes(one.name));
 }
 
-/** The measurements for the README, repeated here and now. */
-async function benchLab(): Promise<number> {
-  const tools = await openLab();
+/** Repeats the measurements for test/lab/README.md. */
+async function benchLab(engineName: Engine['name']): Promise<number> {
+  const { tools, engine } = await openLab(engineName);
   const state = await openLane('bench');
   const plane = await controlPlane(realGeneration());
   try {
     const stageOf = async (name: string): Promise<Stage> => ({
       name,
-      network: await createNetwork(state, tools, false),
+      network: await createNetwork(state, tools, engine, false),
       controlPlane: plane,
       note: (text) => console.log(`${name}  ${text}`),
     });
@@ -86,10 +116,14 @@ const open: State[] = [];
 /** That cleaning up, which ends this process, once there was a signal. */
 let interrupted: Promise<never> | undefined;
 
-/** Requirements, tools and compiler; what a killed run left is gone. Returns the tools' folder. */
-async function openLab(): Promise<string> {
-  await meetRequirements();
+/** What every machine of a run gets. */
+type Equipment = { readonly tools: string; readonly engine: Engine };
+
+/** Requirements, tools, engine and compiler; what a killed run left is gone. */
+async function openLab(engineName: Engine['name']): Promise<Equipment> {
+  await meetRequirements(engineName);
   const tools = await buildTools();
+  const engine = await dockerEngine(engineName);
   await buildCompiler();
   await sweep();
   // An interrupted lab is as clean as a finished one.
@@ -99,7 +133,7 @@ async function openLab(): Promise<string> {
       interrupted ??= Promise.allSettled(open.map(cleanUp)).then(() => process.exit(130));
     });
   }
-  return tools;
+  return { tools, engine };
 }
 
 async function openLane(name: string): Promise<State> {
@@ -108,22 +142,28 @@ async function openLane(name: string): Promise<State> {
   return state;
 }
 
-async function runLab(list: readonly Scenario[], lanes: number, keep: boolean): Promise<number> {
-  const tools = await openLab();
+async function runLab(
+  list: readonly Scenario[],
+  engineName: Engine['name'],
+  lanes: number,
+  keep: boolean,
+): Promise<number> {
+  const equipment = await openLab(engineName);
   const before = await takeStock(labDirectory);
   const planes = new Map<string, ControlPlane>();
   for (const { generation } of list) {
     if (!planes.has(generation)) planes.set(generation, await controlPlane(generation));
   }
   const rows: Row[] = [];
-  const waiting = [...list];
+  const isLong = (one: Scenario): number => Number(one.long === true);
+  const waiting = [...list].sort((a, b) => isLong(b) - isLong(a));
   const lane = async (number: number): Promise<void> => {
     const state = await openLane(`lane-${number}`);
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const kept = keep && waiting.length === 0;
       const plane = planes.get(next.generation);
       if (plane === undefined) throw new Error(`no Control Plane of generation ${next.generation}`);
-      rows.push(await runScenario(next, plane, state, tools, kept));
+      rows.push(await runScenario(next, plane, state, equipment, kept));
       if (!kept) await clearLane(state);
     }
   };
@@ -159,7 +199,7 @@ async function runScenario(
   scenario: Scenario,
   plane: ControlPlane,
   state: State,
-  tools: string,
+  { tools, engine }: Equipment,
   keep: boolean,
 ): Promise<Row> {
   const began = Date.now();
@@ -167,10 +207,10 @@ async function runScenario(
   const note = (text: string): void => {
     console.log(`${scenario.name.padEnd(7)} ${since().toFixed(1).padStart(6)} s  ${text}`);
   };
-  const against = `${plane.name} ${plane.generation}`;
+  const against = `${plane.name} ${plane.generation}, docker ${engine.name}`;
   note(`== ${scenario.title}; against ${against}`);
   try {
-    const network = await createNetwork(state, tools, keep);
+    const network = await createNetwork(state, tools, engine, keep);
     const outcome = await scenario.run({ name: scenario.name, network, controlPlane: plane, note });
     for (const proof of outcome.proofs) note(`proved  ${proof}`);
     return { scenario, against, total: since(), outcome, failure: null };

@@ -8,6 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
+import type { Engine } from './engine/build.ts';
 import { forgetNamespaces, recordProcess, type State, saveState, startOf } from './state.ts';
 
 /** The wire between the machines: a bridge in a network namespace that no real card is part of. */
@@ -19,6 +20,7 @@ export type Network = {
   readonly prefix: string;
   /** Directory of etcd, etcdctl and etcdutl; every machine sees it as /opt/etcd. */
   readonly tools: string;
+  readonly engine: Engine;
   /** Machines outlive this process, for people who want to look around. */
   readonly keep: boolean;
 };
@@ -81,6 +83,7 @@ const sharedSettings = [
 export async function createNetwork(
   state: State,
   tools: string,
+  engine: Engine,
   keep: boolean,
   prefix = '10.99.0',
 ): Promise<Network> {
@@ -93,7 +96,7 @@ export async function createNetwork(
   ];
   const holder = launch(['unshare', '--net', 'bash', '-ec', script.join('\n')], keep, 'ignore');
   const pid = await recordLaunch(state, holder);
-  const network = { state, pid, prefix, tools, keep };
+  const network = { state, pid, prefix, tools, engine, keep };
   await until('the bridge of the lab', 10, async () => {
     const seen = await outside(network, ['ip', '-br', 'link', 'show', 'lab0']);
     return seen.status === 0 && seen.stdout.includes('lab0') ? true : null;
@@ -132,7 +135,7 @@ const cgroupOf = (machine: Machine): string => {
 async function makeDisk(machine: Machine): Promise<void> {
   const root = rootOf(machine);
   const folders = ['dev', 'etc', 'home', 'mnt', 'opt/etcd', 'proc', 'root', 'run', 'srv', 'sys'];
-  const more = ['tmp', 'usr', 'var/lib/docker', 'var/log', 'var/tmp', '.outer'];
+  const more = ['opt/engine', 'tmp', 'usr', 'var/lib/docker', 'var/log', 'var/tmp', '.outer'];
   for (const folder of [...folders, ...more]) await mkdir(join(root, folder), { recursive: true });
   for (const link of ['bin', 'lib', 'lib64', 'sbin'])
     await symlink(`usr/${link}`, join(root, link));
@@ -169,7 +172,9 @@ export async function powerOn(machine: Machine): Promise<void> {
   power.boots += 1;
   const disk = dirname(rootOf(machine));
   const gateway = machine.defaultRoute ? `${network.prefix}.253` : 'none';
-  const own = [disk, machine.name, `${machine.address}/24`, network.tools, cgroup, gateway];
+  const { tools, engine } = network;
+  const fixed = [disk, machine.name, `${machine.address}/24`, tools, cgroup, gateway];
+  const own = [...fixed, engine.directory ?? 'debian', ...engine.options];
   const spaces = ['--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child=KILL'];
   const log = openSync(join(disk, 'console.log'), 'a');
   const init = ['bash', join(here, 'machine-init.sh'), ...own];
@@ -235,9 +240,14 @@ export async function powerCut(machine: Machine): Promise<void> {
   await outside(machine.network, ['ip', 'link', 'delete', portOf(machine)]);
 }
 
-/** Unplugs the network cable; the machine runs on. */
-async function partition(machine: Machine): Promise<void> {
+/** Unplugs the network cable. The machine continues to run. */
+export async function partition(machine: Machine): Promise<void> {
   await must(outside(machine.network, ['ip', 'link', 'set', portOf(machine), 'down']));
+}
+
+/** Plugs the network cable in again. */
+export async function heal(machine: Machine): Promise<void> {
+  await must(outside(machine.network, ['ip', 'link', 'set', portOf(machine), 'up']));
 }
 
 /** Runs a command on a machine as root, in its home directory; never throws for its status. */
@@ -299,7 +309,7 @@ export async function until<T>(
   for (;;) {
     const seen = await look();
     if (seen !== null) return seen;
-    if (Date.now() > deadline) throw new Error(`waited ${seconds} s in vain for ${what}`);
+    if (Date.now() > deadline) throw new Error(`timed out after ${seconds} s waiting for ${what}`);
     await sleep(100);
   }
 }

@@ -1,10 +1,10 @@
-// Turns repeated recoveries, by script and by hand, into medians and ratios for the README.
+// Turns repeated recoveries, by script and by hand, into medians and ratios for README.md.
 
 import { cpus } from 'node:os';
 import { etcdctl, hostOf } from './cluster.ts';
 import { recoverByHand, saveSnapshotByHand } from './guide-by-hand.ts';
 import { run } from './machines.ts';
-import { act, compileBundle, inventoryOf, sendOperator } from './operator.ts';
+import { act, compileBundle, inventoryOf, sendOperator, turnOfPhase } from './operator.ts';
 import {
   lose,
   loseLeader,
@@ -125,26 +125,26 @@ async function restoreLarge(stage: Stage): Promise<{ script: number; bare: numbe
   await lose(stage, cluster, lost);
   const bundle = await compileBundle(cluster, inventoryOf(cluster, states, { host: 'host-1' }));
   const operator = await sendOperator(cluster, bundle, 'large');
-  const paths = bundle.turns.map((turn) => turn.path);
-  const pathOf = (start: string): string => paths.find((path) => path.startsWith(start)) ?? '';
+  const prepareScript = turnOfPhase(bundle, 1).path;
+  const restore = turnOfPhase(bundle, 2).path;
   const off = lost.flatMap((id) => ['--fenced', id]);
-  await act(operator, pathOf('1-'), off);
+  await act(operator, prepareScript, off);
   // Alternately, so that neither has the warmer cache.
   const bare: number[] = [];
   const script: number[] = [];
   const folder = `${recovery.dataDirectory}/plan-recovery/${bundle.plan.name}`;
   for (let round = 1; round <= rounds; round += 1) {
     const goal = `/data/bare-${round}`;
-    const restore = `/opt/etcd/etcdutl snapshot restore ${folder}-1/snapshot.db --data-dir ${goal}`;
+    const bareRestore = `/opt/etcd/etcdutl snapshot restore ${folder}-1/snapshot.db --data-dir ${goal}`;
     const flags = '--bump-revision 1000000000 --mark-compacted';
-    const alone = await run(recovery.machine, ['sh', '-c', `sync; ${restore} ${flags}`]);
+    const alone = await run(recovery.machine, ['sh', '-c', `sync; ${bareRestore} ${flags}`]);
     bare.push(alone.seconds);
     await run(recovery.machine, ['rm', '-r', goal]);
     if (round > 1) {
-      await act(operator, 'undo/host-1.sh');
-      await act(operator, pathOf('1-'), off);
+      await act(operator, 'undo/undo-on-host-1.sh');
+      await act(operator, prepareScript, off);
     }
-    script.push((await act(operator, pathOf('2-'))).seconds);
+    script.push((await act(operator, restore)).seconds);
   }
   stage.note(`restore: ${median(script)} s by script, ${median(bare)} s bare`);
   return { script: median(script), bare: median(bare) };

@@ -2,11 +2,14 @@
 
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
-import type { HostState, Plan, Turn } from '../../compiler/plan/ir.ts';
-import { type Cluster, type Host, hostOf } from './cluster.ts';
-import { attempt, copyIn, rootOf, run } from './machines.ts';
+import type { HostState } from '../../compiler/hosts.ts';
+import type { Plan, Turn } from '../../compiler/plan/ir.ts';
+import { executionOrder } from '../../compiler/plan/order.ts';
+import { type Cluster, type Host, hostOf, serversOf } from './cluster.ts';
+import { attempt, begin, copyIn, rootOf, run } from './machines.ts';
 
 /** A compiled bundle: where it lies, its plan, its turns in the order of execution. */
 export type Bundle = {
@@ -32,6 +35,8 @@ export type Operator = {
   readonly label: string;
   readonly cluster: Cluster;
   readonly bundle: Bundle;
+  /** Where the bundle lies on each machine. */
+  readonly carried: string;
   readonly runs: ScriptRun[];
   /** Numbers transcripts, looks and second runs included. */
   readonly transcripts: { count: number };
@@ -40,7 +45,7 @@ export type Operator = {
 };
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
-const carried = '/root/recovery';
+const usualPlace = '/root/recovery';
 const transcripts = join(project, '.cache/lab/runs');
 
 /** The inventory of a cluster, as its owner would have written it down. */
@@ -94,9 +99,7 @@ export async function compileBundle(
 
 async function readBundle(directory: string): Promise<Bundle> {
   const plan = JSON.parse(await readFile(join(directory, 'plan.json'), 'utf8')) as Plan;
-  const turns = plan.phases.flatMap((phase) => phase.turns);
-  const inOrder = [...turns].sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { directory, plan, turns: inOrder };
+  return { directory, plan, turns: executionOrder(plan) };
 }
 
 /** A person who has carried the bundle to every machine that is there. */
@@ -104,15 +107,20 @@ export async function sendOperator(
   cluster: Cluster,
   bundle: Bundle,
   label: string,
+  carried = usualPlace,
 ): Promise<Operator> {
-  for (const host of cluster.hosts) await carry(bundle, host);
+  for (const host of cluster.hosts) await carry(bundle, host, carried);
   await rm(join(transcripts, label), { recursive: true, force: true });
   await mkdir(join(transcripts, label), { recursive: true });
-  return { label, cluster, bundle, runs: [], transcripts: { count: 0 }, visits: [] };
+  return { label, cluster, bundle, carried, runs: [], transcripts: { count: 0 }, visits: [] };
 }
 
-/** Copies the bundle onto a machine's disk; a replaced machine needs it anew. */
-export async function carry(bundle: Bundle, host: Host): Promise<void> {
+/** Copies the bundle onto a machine's disk; a replaced machine needs it again. */
+export async function carry(
+  bundle: Bundle,
+  host: Host,
+  carried: string = usualPlace,
+): Promise<void> {
   await copyIn(host.machine, bundle.directory, carried);
 }
 
@@ -132,7 +140,7 @@ export async function runScript(
   const host = hostOf(operator.cluster, turnOf(operator.bundle, path).host);
   if (operator.visits.at(-1) !== host.id) operator.visits.push(host.id);
   const began = Date.now();
-  const ran = await attempt(host.machine, ['bash', `${carried}/${path}`, ...options]);
+  const ran = await attempt(host.machine, ['bash', `${operator.carried}/${path}`, ...options]);
   const output = `${ran.stdout}${ran.stderr}`;
   const { status, seconds } = ran;
   const done = { path, host: host.id, options, status, output, began, seconds };
@@ -140,6 +148,39 @@ export async function runScript(
   await keepTranscript(operator, done);
   if (!wanted.includes(status)) throw new Error(await failureOf(host, done));
   return done;
+}
+
+/**
+ * Runs a script with `--apply` until its log shows a line, which its next command follows within
+ * milliseconds.
+ *
+ * @returns the script, still running, for the caller to interrupt.
+ * @throws if the script ends before that.
+ */
+export async function runUntil(
+  operator: Operator,
+  path: string,
+  options: readonly string[],
+  line: RegExp,
+): Promise<ReturnType<typeof begin>> {
+  const host = hostOf(operator.cluster, turnOf(operator.bundle, path).host);
+  const seen = (await scriptLogs(host, path)).length;
+  const argv = ['bash', `${operator.carried}/${path}`, '--apply', ...options];
+  const script = begin(host.machine, argv);
+  let over = false;
+  void script.done.then(() => {
+    over = true;
+  });
+  const deadline = Date.now() + 240_000;
+  while (!line.test((await scriptLogs(host, path)).slice(seen))) {
+    if (over) {
+      const { status, stdout, stderr } = await script.done;
+      throw new Error(`${path} ended with status ${status} before ${line}:\n${stdout}${stderr}`);
+    }
+    if (Date.now() > deadline) throw new Error(`${path}: no ${line} within 240 s`);
+    await sleep(3);
+  }
+  return script;
 }
 
 /** What each run said, for people: .cache/lab/runs holds the last lab's. */
@@ -173,7 +214,7 @@ async function failureOf(host: Host, ran: ScriptRun): Promise<string> {
 }
 
 /** Text of the logs that a script has left in a host's data directory. */
-export async function scriptLogs(host: Host, path: string): Promise<string> {
+async function scriptLogs(host: Host, path: string): Promise<string> {
   const folder = join(rootOf(host.machine), host.dataDirectory, 'plan-recovery');
   const name = `${path.replaceAll('/', '.')}.log`;
   const texts: string[] = [];
@@ -185,8 +226,10 @@ export async function scriptLogs(host: Host, path: string): Promise<string> {
 
 /** How a scenario departs from simply running every expected script. */
 export type Story = {
-  /** Scripts to run besides those that are always run: the runbook's "if told". */
-  readonly told?: (bundle: Bundle) => readonly string[];
+  /** Scripts to run besides those that are always run: the runbook's "Only if needed". */
+  readonly named?: (bundle: Bundle) => readonly string[];
+  /** Scripts of hosts that never return. */
+  readonly skipped?: (turn: Turn) => boolean;
   /** Called before a script's first run: machines come back, tokens are handed over. */
   readonly before?: (turn: Turn, bundle: Bundle, operator: Operator) => Promise<void>;
   readonly after?: (turn: Turn) => Promise<void>;
@@ -198,14 +241,17 @@ export type Story = {
   readonly refused?: (turn: Turn) => boolean;
   /** Stop after the script at this path. */
   readonly last?: string;
+  /** The operator types `bash recover.sh` and nothing else, and logs in where it says. */
+  readonly recover?: boolean;
 };
 
 /** Runs the bundle's scripts in their order. */
 export async function followPlan(operator: Operator, story: Story = {}): Promise<void> {
   const { bundle } = operator;
-  const told = story.told?.(bundle) ?? [];
+  const named = story.named?.(bundle) ?? [];
   for (const turn of bundle.turns) {
-    if (turn.when !== 'always' && !told.includes(turn.path)) continue;
+    if (turn.when !== 'always' && !named.includes(turn.path)) continue;
+    if (story.skipped?.(turn) === true) continue;
     await story.before?.(turn, bundle, operator);
     const options = [...fencing(operator, turn), ...(story.options?.(turn) ?? [])];
     if (story.look === true) await look(operator, turn.path, options);
@@ -216,6 +262,52 @@ export async function followPlan(operator: Operator, story: Story = {}): Promise
     }
     await story.after?.(turn);
     if (turn.path === story.last) return;
+  }
+}
+
+/**
+ * Runs recover.sh, first on the recovery host, then wherever it sends the operator, until it says that
+ * the recovery is finished.
+ */
+export async function followRecover(operator: Operator, story: Story = {}): Promise<void> {
+  const { bundle } = operator;
+  const first = turnOfPhase(bundle, 1);
+  let next: Turn = first;
+  for (let logIn = 1; logIn <= 20; logIn += 1) {
+    await story.before?.(next, bundle, operator);
+    const here = bundle.turns.filter((turn) => turn.host === next.host);
+    const options = here.flatMap((turn) => story.options?.(turn) ?? []);
+    const output = await runRecover(operator, next.host, [...fencing(operator, first), ...options]);
+    if (output.includes('The recovery is finished')) return;
+    const [, path = ''] = /Next: (\S+)\. Log in to \S+ \(/u.exec(output) ?? [];
+    next = turnOf(bundle, path);
+  }
+  throw new Error('recover.sh sent the operator around 20 times');
+}
+
+/** One log-in: recover.sh on a host, again if it is busy. Notes each script that it has applied. */
+async function runRecover(
+  operator: Operator,
+  hostId: string,
+  options: readonly string[],
+): Promise<string> {
+  const host = hostOf(operator.cluster, hostId);
+  operator.visits.push(host.id);
+  for (let round = 1; ; round += 1) {
+    const began = Date.now();
+    const argv = ['bash', `${operator.carried}/recover.sh`, '--yes', ...options];
+    const { status, stdout, stderr, seconds } = await attempt(host.machine, argv);
+    const output = `${stdout}${stderr}`;
+    const ran = { host: host.id, options, status, began, seconds };
+    await keepTranscript(operator, { ...ran, path: 'recover.sh', output });
+    for (const part of output.split(/^(?=.*: apply$)/mu).slice(1)) {
+      const [, path = ''] = / (\S+\.sh) on \S+, plan .*: apply$/mu.exec(part) ?? [];
+      operator.runs.push({ ...ran, path, output });
+    }
+    if (status === 0) return output;
+    if (status !== 75 || round === 3) {
+      throw new Error(await failureOf(host, { ...ran, path: 'recover.sh', output }));
+    }
   }
 }
 
@@ -232,13 +324,28 @@ export async function act(
   return runScript(operator, path, ['--apply', ...options]);
 }
 
-/** In phase 1 the operator vouches for each server host whose power is known to be off. */
-function fencing(operator: Operator, turn: Turn): readonly string[] {
-  const targets = turn.steps.flatMap((step) =>
-    step.kind === 'fence-hosts' ? step.params.hosts.map((host) => host.target) : [],
-  );
-  const off = targets.filter((id) => hostOf(operator.cluster, id).machine.power.pid === null);
-  return off.flatMap((id) => ['--fenced', id]);
+/**
+ * In phase 1 the operator vouches for each server host whose power is known to be off, and for those
+ * that are `stopped` otherwise.
+ */
+export function fencing(
+  operator: Operator,
+  turn: Turn,
+  stopped: readonly string[] = [],
+): readonly string[] {
+  if (!turn.steps.some((step) => step.kind === 'fence-hosts')) return [];
+  const others = serversOf(operator.cluster).filter((host) => host.id !== turn.host);
+  const isOff = (host: Host): boolean =>
+    host.machine.power.pid === null || stopped.includes(host.id);
+  const off = others.filter(isOff);
+  return off.length === 0 ? [] : ['--fenced', off.map((host) => host.id).join(',')];
+}
+
+/** The script of a guide phase on the recovery host. */
+export function turnOfPhase(bundle: Bundle, phase: 1 | 2 | 3 | 4): Turn {
+  const [turn] = bundle.plan.phases[phase - 1]?.turns ?? [];
+  if (turn === undefined) throw new Error(`no script of phase ${phase}`);
+  return turn;
 }
 
 async function look(operator: Operator, path: string, options: readonly string[]): Promise<void> {

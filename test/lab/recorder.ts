@@ -7,7 +7,7 @@ import { recordProcess, type State } from './state.ts';
 
 /** What was started while a recorder ran. */
 export type Recording = {
-  /** How many program starts the kernel told of. */
+  /** How many program starts the kernel reported. */
   readonly execs: number;
   /** How many of them were still there to be read; the others lived for microseconds. */
   readonly read: number;

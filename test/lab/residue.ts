@@ -63,7 +63,7 @@ export type Residue = {
   readonly ours: readonly string[];
 };
 
-/** Compares two lists; what other people start meanwhile is told, not blamed. */
+/** Compares two lists; what others start meanwhile is reported and is no failure. */
 export function compareStock(before: Computer, after: Computer, states: readonly State[]): Residue {
   const lines: string[] = [];
   const ours: string[] = [];

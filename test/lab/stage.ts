@@ -4,7 +4,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HostState, Turn } from '../../compiler/plan/ir.ts';
+import type { HostState } from '../../compiler/hosts.ts';
+import type { Turn } from '../../compiler/plan/ir.ts';
 import { type Baseline, dataFiles, type FileMark, pulse, takeBaseline } from './baseline.ts';
 import {
   ask,
@@ -31,6 +32,7 @@ import {
   carry,
   compileBundle,
   followPlan,
+  followRecover,
   inventoryOf,
   logIns,
   type Operator,
@@ -65,8 +67,10 @@ export type Outcome = {
 };
 
 export type Scenario = {
-  /** Runs when it is named, or against a real Control Plane: CI has no time for it. */
+  /** Runs with --all, by name, or against a real Control Plane. CI has no time for it. */
   readonly extra?: boolean;
+  /** Starts first, so that the lanes of a run end at about the same time. */
+  readonly long?: boolean;
   /** As in `npm run lab -- NAME`. */
   readonly name: string;
   readonly title: string;
@@ -74,7 +78,7 @@ export type Scenario = {
   readonly run: (stage: Stage) => Promise<Outcome>;
 };
 
-/** A whole cluster with known data in it, and what must still be true afterwards. */
+/** A complete cluster with known data in it, and what must still be true afterwards. */
 export type Prepared = {
   readonly cluster: Cluster;
   readonly baseline: Baseline;
@@ -137,27 +141,29 @@ export async function returnHosts(
   stage.note(`power back: ${ids.join(', ')}`);
 }
 
-/** A story's `before`: at the first script of a stage on a host, machines come back. */
+/** A story's `before`: at the first script of a role on a host, machines come back. */
 export function returnBefore(
   stage: Stage,
   cluster: Cluster,
   host: string,
   ids: readonly string[],
-  part = '-reattach/',
+  role: Turn['role'] = 'reattach',
 ): NonNullable<Story['before']> {
   let done = false;
   return async (turn) => {
-    if (done || turn.host !== host || !turn.path.includes(part)) return;
+    if (done || turn.host !== host || turn.role !== role) return;
     done = true;
     await returnHosts(stage, cluster, ids);
   };
 }
 
-/** Paths of the scripts of a stage (`remove`, `join`) about the given hosts. */
-function turnsOf(bundle: Bundle, part: string, ids: readonly string[]): readonly string[] {
-  const fitting = bundle.turns.filter(
-    (turn) => turn.path.includes(`-${part}/`) && ids.includes(turn.subject),
-  );
+/** Paths of the scripts of a role about the given hosts. */
+export function turnsOf(
+  bundle: Bundle,
+  role: Turn['role'],
+  ids: readonly string[],
+): readonly string[] {
+  const fitting = bundle.turns.filter((turn) => turn.role === role && ids.includes(turn.subject));
   return fitting.map((turn) => turn.path);
 }
 
@@ -165,10 +171,10 @@ function turnsOf(bundle: Bundle, part: string, ids: readonly string[]): readonly
  * The older generation cannot reattach: each such script refuses and names the guide's way, removal
  * and join, which is then gone.
  */
-export function olderWay(ids: readonly string[]): Pick<Story, 'refused' | 'told'> {
+export function olderWay(ids: readonly string[]): Pick<Story, 'refused' | 'named'> {
   return {
-    refused: (turn) => turn.path.includes('-reattach/'),
-    told: (bundle) => [...turnsOf(bundle, 'remove', ids), ...turnsOf(bundle, 'join', ids)],
+    refused: (turn) => turn.role === 'reattach',
+    named: (bundle) => [...turnsOf(bundle, 'remove', ids), ...turnsOf(bundle, 'join', ids)],
   };
 }
 
@@ -227,7 +233,8 @@ export async function startRecovery(
   const operator = await sendOperator(cluster, bundle, stage.name);
   const follow = async (story: Story): Promise<Omit<Outcome, 'proofs'>> => {
     const began = Date.now();
-    await followPlan(operator, narrated(stage, story));
+    const go = story.recover === true ? followRecover : followPlan;
+    await go(operator, narrated(stage, story));
     const seconds = (Date.now() - began) / 1000;
     return { seconds, logIns: logIns(operator), scriptRuns: operator.runs.length };
   };
@@ -324,6 +331,6 @@ function proveRevisions(beats: readonly Beat[], baseline: Baseline): string {
     last = revision;
     seen += 1;
   }
-  if (seen === 0) throw new Error('no write was accepted during the whole recovery');
+  if (seen === 0) throw new Error('no write was accepted during the recovery');
   return `revisions only grew over ${seen} writes, from ${baseline.revision} to ${last}`;
 }

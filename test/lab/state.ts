@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, readlink, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A process that this lab started; `started` (clock ticks since boot) tells a reused pid apart. */
+/** A process that this lab started; `started` (clock ticks since boot) distinguishes a reused pid. */
 type Recorded = { readonly pid: number; readonly started: string };
 
 /** What one run has made. Everything else it makes lies below `directory` or dies with a process. */
@@ -77,7 +77,7 @@ async function readState(directory: string): Promise<State | null> {
   return text === null ? null : (JSON.parse(text) as State);
 }
 
-/** Writes the state, whole or not at all; in one go, because machines boot side by side. */
+/** Writes the state completely or not at all; in one go, because machines boot side by side. */
 export function saveState(state: State): void {
   const path = stateFile(state.directory);
   writeFileSync(`${path}.new`, JSON.stringify(state), { mode: 0o600 });

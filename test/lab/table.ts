@@ -5,7 +5,7 @@ import type { Outcome, Scenario } from './stage.ts';
 /** One row: a scenario, what it ran against, and how it went. */
 export type Row = {
   readonly scenario: Scenario;
-  /** `stand-in 0.9`, or a real binary's name and generation. */
+  /** `stand-in 0.9`, or a real binary's name and generation, and the Docker engine. */
   readonly against: string;
   /** Seconds for everything: building, losing, recovering, proving. */
   readonly total: number;

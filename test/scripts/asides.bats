@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The scripts beside the recovery: snapshots while all is well, and the ways back.
+# The scripts outside the recovery: snapshots before an incident, and undo.
 load world
 
 teardown() {
@@ -15,25 +15,29 @@ snapshot_of() {
   assert_output --partial '/plan-recovery/snapshots/'
 }
 
-# undo_recovery BUNDLE SCRIPT LAST: back from phases 2 to LAST, to the byte.
+# undo_recovery BUNDLE SCRIPT LAST: back from the restore to the script of the role LAST, to the byte.
 undo_recovery() {
-  local bundle_name="$1" script="$2" host turn
-  host="${script##*/}"
+  local bundle_name="$1" script="$2" host role turn
+  build_world "${bundle_name}"
+  host="${script#undo/undo-on-}"
   host="${host%.sh}"
-  world_for "${bundle_name}" "2-phase-2-restore/${host}.sh"
+  turn=$(script_of restore)
+  world_for "${bundle_name}" "${turn}"
   # Nothing runs, nothing is changed: as phase 2 finds it.
   data_tree "${host}" >"${BATS_TEST_TMPDIR}/tree"
-  for turn in "2-phase-2-restore/${host}.sh" "3-phase-3-rewrite/${host}.sh" "4-phase-4-start/${host}.sh"; do
+  for role in restore rewrite start; do
+    turn=$(script_of "${role}")
     act_on "${turn}"
-    [[ "${turn}" != "$3"* ]] || break
+    [[ "${role}" != "$3" ]] || break
   done
+  options_for "${bundle_name}/${script}"
   look_act_again "${bundle_name}/${script}"
   data_tree "${host}" | diff - "${BATS_TEST_TMPDIR}/tree"
-  # The plan can begin anew, in a state of its own.
+  # The plan can start over, in a state of its own.
   run find "${WORLD}/disk/${host}" -path '*/plan-recovery/*.undone-1/undone/etcd' -type d
   assert_output --partial 'undone-1'
-  for turn in "1-phase-1-prepare/${host}.sh" "2-phase-2-restore/${host}.sh" "3-phase-3-rewrite/${host}.sh" \
-    "4-phase-4-start/${host}.sh"; do
+  for role in prepare restore rewrite start; do
+    turn=$(script_of "${role}")
     act_on "${turn}"
   done
   assert_sound
@@ -42,15 +46,15 @@ undo_recovery() {
 # undo_clearing BUNDLE SCRIPT: the host was cleared, and there the power went.
 undo_clearing() {
   local host turn service
-  host="${2##*/}"
+  host="${2#undo/undo-on-}"
   host="${host%.sh}"
   build_world "$1"
   turn=$(jq -r --arg host "${host}" '[.phases[].turns[] | select(.host == $host)
     | select(any(.steps[]; .kind | IN("clear-for-reattach", "clear-for-join")))]
-    | sort_by(.when != "always", .path) | .[0].path' "${plan}")
+    | sort_by(.when != "always", .order) | .[0].path' "${plan}")
   world_for "$1" "${turn}"
   data_tree "${host}" >"${BATS_TEST_TMPDIR}/tree"
-  if [[ "${turn}" == *-clear.sh ]]; then
+  if [[ "${turn}" == *-clear-on-* ]]; then
     act_on "${turn}"
   else
     service=$(in_world service_of "${host}")
@@ -74,11 +78,11 @@ register() {
     recovery=$(jq -r .recovery.host "${GENERATED}/${bundle}/plan.json")
     case "${name}" in
       */before/*) bats_test_function --description "${name}" -- snapshot_of "${bundle}" "${name#"${bundle}/"}" ;;
-      */undo/"${recovery}".sh)
-        bats_test_function --description "${name}, after phase 4" -- undo_recovery "${bundle}" "${name#"${bundle}/"}" 4
+      */undo/undo-on-"${recovery}".sh)
+        bats_test_function --description "${name}, after phase 4" -- undo_recovery "${bundle}" "${name#"${bundle}/"}" start
         if [[ "${bundle}" == three* ]]; then
-          bats_test_function --description "${name}, after phase 2" -- undo_recovery "${bundle}" "${name#"${bundle}/"}" 2
-          bats_test_function --description "${name}, after phase 3" -- undo_recovery "${bundle}" "${name#"${bundle}/"}" 3
+          bats_test_function --description "${name}, after phase 2" -- undo_recovery "${bundle}" "${name#"${bundle}/"}" restore
+          bats_test_function --description "${name}, after phase 3" -- undo_recovery "${bundle}" "${name#"${bundle}/"}" rewrite
         fi
         ;;
       *) bats_test_function --description "${name}" -- undo_clearing "${bundle}" "${name#"${bundle}/"}" ;;

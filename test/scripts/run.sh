@@ -3,10 +3,14 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+# What is committed of most examples is their pages. The tests run complete bundles.
+export GENERATED="${PWD}/.cache/bundles"
+npx tsx test/goldens.ts --bundles "${GENERATED}"
 export BATS_LIB_PATH="${PWD}/node_modules"
-export BATS_TEST_TIMEOUT=600
+export BATS_TEST_TIMEOUT="${BATS_TEST_TIMEOUT:-600}"
 if (($# == 0)); then
   set -- test/scripts
 fi
+# A fake world waits for a part of its time: one job more than processors uses them better.
 jobs=$(nproc)
-exec node_modules/bats/bin/bats --tap --jobs "${jobs}" "$@"
+exec node_modules/bats/bin/bats --tap --jobs "$((jobs + 1))" "$@"

@@ -6,7 +6,7 @@ setup_suite() {
   local top="${BATS_TEST_DIRNAME}/../.."
   WORLD_TOP="${BATS_TEST_DIRNAME}"
   WORLD_SUITE="${BATS_SUITE_TMPDIR}/world-suite"
-  GENERATED="${GENERATED:-${top}/generated}"
+  GENERATED="${GENERATED:-${top}/.cache/bundles}"
   mkdir -p "${WORLD_SUITE}/bin" "${WORLD_SUITE}/holders" "${WORLD_SUITE}/played"
   suite_commands
   suite_certificates
@@ -18,9 +18,17 @@ setup_suite() {
 suite_commands() {
   local command place
   local -a fakes=(docker curl etcd etcdctl etcdutl hostname getent id timeout df proc-net-tcp tick
-    mv cp ln rm install chmod chown chcon touch)
-  local -a real=(awk base64 bash cat cmp date diff du find flock grep gzip head jq mktemp od openssl sed
-    setpriv sha256sum sleep sort stat sync tail tr wc)
+    mv cp ln rm rmdir install chmod chown chcon touch uname openssl)
+  local -a real=(awk base64 bash cat cmp cut date diff du env find flock grep gzip head jq mktemp od
+    sed sha1sum sha256sum sleep sort stat sync tail tr wc)
+  mkdir -p "${WORLD_SUITE}/real"
+  for command in mv sleep cat find; do
+    place=$(type -P "${command}")
+    ln -s "${place}" "${WORLD_SUITE}/real/${command}"
+  done
+  # A socket as Docker has one; nobody listens.
+  node -e 'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))' \
+    "${WORLD_SUITE}/docker.sock" || true
   for command in "${fakes[@]}"; do
     ln -s "${WORLD_TOP}/world/fake" "${WORLD_SUITE}/bin/${command}"
   done

@@ -64,7 +64,7 @@ ${output}"
 
 # prepare_again SCRIPT: asides are no turns of a phase, and their machine is on.
 prepare_again() {
-  if [[ "$1" == [1-9]* ]]; then prepare_machine "$1"; else options_for "${bundle}/$1"; fi
+  if [[ "$1" == [0-9]* || "$1" == if-needed/* ]]; then prepare_machine "$1"; else options_for "${bundle}/$1"; fi
 }
 
 snapshot_place() {
@@ -74,31 +74,31 @@ snapshot_place() {
 }
 
 restored_place() {
-  world_for "$1" 4-phase-4-start/host-1.sh
-  act_on 4-phase-4-start/host-1.sh
+  world_for "$1" 04-start-on-host-1.sh
+  act_on 04-start-on-host-1.sh
   options_for "$1/$2"
 }
 
 cleared_place() {
-  world_for "$1" 5-phase-6-reattach/01-host-2.sh
-  killed_at 'at docker service update *--replicas 1 *' "$1/5-phase-6-reattach/01-host-2.sh"
+  world_for "$1" 05-reattach-on-host-2.sh
+  killed_at 'at docker service update *--replicas 1 *' "$1/05-reattach-on-host-2.sh"
   options_for "$1/$2"
 }
 
 turns=(
-  'three-servers-two-lost 1-phase-1-prepare/host-1.sh'
-  'three-servers-two-lost 2-phase-2-restore/host-1.sh'
-  'three-servers-two-lost 3-phase-3-rewrite/host-1.sh'
-  'three-servers-two-lost 4-phase-4-start/host-1.sh'
-  'three-servers-two-lost 5-phase-6-reattach/01-host-2.sh'
-  'three-servers-two-lost 9-phase-8-verify/host-1.sh'
-  'three-servers-two-lost before/snapshot-host-1.sh snapshot_place'
-  'three-servers-two-lost undo/host-1.sh restored_place'
-  'three-servers-two-lost undo/host-2.sh cleared_place'
-  'five-servers-and-clients 6-phase-5-remove/03-eu-4.sh'
-  'five-servers-and-clients 7-phase-6-join/03-eu-4.sh'
-  'total-loss 1-phase-1-prepare/node-1.sh'
-  'guide-rejoin 8-phase-8-verify/host-1.sh'
+  'three-servers-two-lost 01-prepare-on-host-1.sh'
+  'three-servers-two-lost 02-restore-on-host-1.sh'
+  'three-servers-two-lost 03-rewrite-on-host-1.sh'
+  'three-servers-two-lost 04-start-on-host-1.sh'
+  'three-servers-two-lost 05-reattach-on-host-2.sh'
+  'three-servers-two-lost 07-verify-on-host-1.sh'
+  'three-servers-two-lost before/snapshot-on-host-1.sh snapshot_place'
+  'three-servers-two-lost undo/undo-on-host-1.sh restored_place'
+  'three-servers-two-lost undo/undo-on-host-2.sh cleared_place'
+  'five-servers-and-clients 07-remove-eu-4-on-eu-1.sh'
+  'five-servers-and-clients 09-join-on-eu-4.sh'
+  'total-loss 01-prepare-on-node-1.sh'
+  'guide-rejoin 10-verify-on-host-1.sh'
 )
 
 register() {
@@ -108,7 +108,7 @@ register() {
     bats_test_function --description "sweep: ${turn% *_place}" -- sweep ${turn}
   done
   # The turns at a client host, wherever the plan puts them.
-  for script in "${GENERATED}"/five-servers-and-clients/8-phase-7-clients/*-eu-worker-2*.sh; do
+  for script in "${GENERATED}"/five-servers-and-clients/{[0-9]*-start-client,if-needed/*-clear-on,if-needed/*-join-client}-eu-worker-2*.sh; do
     script="${script#"${GENERATED}/five-servers-and-clients/"}"
     bats_test_function --description "sweep: five-servers-and-clients ${script}" -- \
       sweep five-servers-and-clients "${script}"

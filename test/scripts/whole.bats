@@ -1,16 +1,16 @@
 #!/usr/bin/env bats
-# Whole plans, end to end: what comes before what across the turns, and the cluster at the end.
+# Complete plans, end to end: what comes before what across the turns, and the cluster at the end.
 load world
 
 teardown() {
   end_world
 }
 
-# whole BUNDLE: every turn of the expected way, the last one included.
-whole() {
+# run_plan BUNDLE: every turn of the expected way, the last one included.
+run_plan() {
   local last
   build_world "$1"
-  last=$(jq -r '[.phases[].turns[] | select(.when == "always") | .path] | sort | last' "${plan}")
+  last=$(jq -r '[.phases[].turns[] | select(.when == "always")] | max_by(.order).path' "${plan}")
   world_for "$1" "${last}"
   act_on "${last}"
   assert_sound
@@ -22,7 +22,7 @@ voters() {
 }
 
 @test "two of three lost: stopped, salvaged, set aside, restored, proved, started, reattached" {
-  whole three-servers-two-lost
+  run_plan three-servers-two-lost
   assert_order \
     'M host-1 docker swarm init --force-new-cluster' \
     'M host-1 docker service scale --detach .*host-1=0 .*host-2=0 .*host-3=0' \
@@ -44,7 +44,7 @@ voters() {
 }
 
 @test "five servers: the survivor and the returned reattached, one joined, one removed, clients back" {
-  whole five-servers-and-clients
+  run_plan five-servers-and-clients
   assert_equal "$(voters)" 'eu-1 eu-2 eu-3 eu-4 '
   assert_order 'M eu-2 docker service update .*PGEDGE_ETCD_MODE=server' \
     'M eu-1 curl .*databases/app.*remove_host=eu-4.*remove_host=eu-5' \
@@ -57,7 +57,7 @@ voters() {
 }
 
 @test "total loss: a new Swarm, services made at 0, the saved snapshot, disks that come back" {
-  whole total-loss
+  run_plan total-loss
   assert_order 'M node-1 docker swarm init --advertise-addr' 'M node-1 docker stack deploy' \
     'M node-1 docker service update .*--constraint-add' 'M node-1 etcdutl snapshot restore' \
     'M node-2 curl .*--unix-socket' 'M node-2 docker service update .*PGEDGE_ETCD_MODE=server'
@@ -65,7 +65,7 @@ voters() {
 }
 
 @test "the guide's own way: removed, cleared, joined" {
-  whole guide-rejoin
+  run_plan guide-rejoin
   assert_order 'M host-1 curl .*DELETE .*/v1/hosts/host-2$' 'M host-1 curl .*DELETE .*/v1/hosts/host-3$' \
     'M host-2 curl .*/v1/cluster/join$' 'M host-3 curl .*/v1/cluster/join$'
   assert_equal "$(voters)" 'host-1 host-2 host-3 '
@@ -77,11 +77,11 @@ voters() {
   for host in host-1 host-2 host-3; do
     data_tree "${host}" | grep -E '/etcd/.*(db|wal)$|  .*(/etcd/|instances)' >"${BATS_TEST_TMPDIR}/${host}"
   done
-  whole three-servers-two-lost
+  run_plan three-servers-two-lost
   for host in host-1 host-2 host-3; do
     grep -E '^[0-9a-f]{64}' "${BATS_TEST_TMPDIR}/${host}" | grep /etcd/ | cut -c1-64 | sort \
       >"${BATS_TEST_TMPDIR}/want"
-    find "${WORLD}/disk/${host}" -path '*/plan-recovery/acme-host-1-1/before/etcd/*' -type f -print0 \
+    find "${WORLD}/disk/${host}" -path '*/plan-recovery/acme-host-1-*-1/before/etcd/*' -type f -print0 \
       | xargs -0 sha256sum | cut -c1-64 | sort | diff "${BATS_TEST_TMPDIR}/want" -
     data_tree "${host}" | grep 'instances' | grep -E '^[0-9a-f]{64}' \
       | diff <(grep instances "${BATS_TEST_TMPDIR}/${host}" | grep -E '^[0-9a-f]{64}') -
@@ -90,7 +90,7 @@ voters() {
 
 @test "no function hides a variable that the gate and the library read" {
   local names='mode|incident|step|step_number|work|work_began|log|scratch|apply|way|etcd_pid|http_status'
-  sed -E "s/'[^']*'?//g; s/\"[^\"]*\"?//g" "${GENERATED}"/../templates/{library,steps}/*.sh \
+  sed -E "s/'[^']*'?//g; s/\"[^\"]*\"?//g" "${BATS_TEST_DIRNAME}"/../../templates/{library,steps}/*.sh \
     >"${BATS_TEST_TMPDIR}/code"
   run grep -nE "^ *local ([^#]* )?(${names})( |=|\$)" "${BATS_TEST_TMPDIR}/code"
   assert_failure 1

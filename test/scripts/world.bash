@@ -7,9 +7,16 @@ bats_load_library bats-assert
 
 export WORLD_HOME="${BATS_TEST_DIRNAME}/world"
 export WORLD_SUITE="${BATS_SUITE_TMPDIR:-/nowhere}/world-suite"
-GENERATED="${GENERATED:-$(cd "${BATS_TEST_DIRNAME}/../../generated" && pwd)}"
+GENERATED="${GENERATED:-${BATS_TEST_DIRNAME}/../../.cache/bundles}"
+if [[ ! -d "${GENERATED}" ]]; then
+  echo 'no bundles: run the tests with test/scripts/run.sh, which compiles them' >&2
+  exit 1
+fi
+GENERATED=$(cd "${GENERATED}" && pwd)
 WORLD="${BATS_TEST_TMPDIR:-/nowhere}/world"
 export WORLD
+# Memory for the scripts' secrets: a tmpfs, as on a real machine.
+WORLD_MEMORY="/dev/shm/plan-world/${BATS_SUITE_TEST_NUMBER:-0}-$$"
 
 # ---- building
 
@@ -26,6 +33,7 @@ raise_world() {
     "${WORLD}"/state/{host,service,node,record,members,users/old,database,spec,job,names,job-end}
   : >"${WORLD}/journal"
   printf '0\n' >"${WORLD}/count"
+  printf '1000.00 500.00\n' >"${WORLD}/uptime"
   (
     name='world'
     # shellcheck source=test/scripts/world/state.bash
@@ -134,6 +142,7 @@ found_host() {
   put "node/${node}/status" ready
   put "host/${id}/node" "${node}"
   put "host/${id}/swarm-id" swarm-1
+  swarm_certificate "${id}"
   put "host/${id}/cp" off
   put "host/${id}/power" off
   put "host/${id}/seen" "$((EPOCHSECONDS - 3600))"
@@ -174,12 +183,13 @@ found_host() {
         put "host/${id}/swarm-id" ''
         put "host/${id}/node" ''
       fi
+      swarm_certificate "${id}"
       ;;
     *) put "host/${id}/swarm" leaderless ;;
   esac
 }
 
-# The task that ran when it happened: on a machine that is off, it is said to run for ever.
+# The task that ran when it happened: on a machine that is off, Swarm says without end that it runs.
 found_task() {
   local number service
   service=$(service_of "$1")
@@ -191,7 +201,7 @@ found_task() {
   put "service/${service}/task-state" running
 }
 
-# Files beside the data directories: a saved snapshot, the stack file, the API's certificates.
+# Files outside the data directories: a saved snapshot, the stack file, the API's certificates.
 found_files() {
   local path host
   host="${RECOVERY}"
@@ -305,6 +315,7 @@ switched_on() {
       put "host/$1/swarm" inactive
       put "host/$1/swarm-id" ''
       put "host/$1/node" ''
+      swarm_certificate "$1"
       ;;
     *)
       if [[ "${own}" == "${current}" ]]; then
@@ -322,34 +333,70 @@ switched_on() {
 }
 
 # copy_of BUNDLE/SCRIPT: the committed script as it is carried to its host. Only what names places
-# differs: the data directory, the API's certificates, the snapshot and its sum, the tools and the
-# system's directories in PATH. Checked: undone again it is the committed text, byte for byte.
+# differs: the data directory, the API's certificates, the snapshot and its sum, the tools, Docker's
+# socket, the clock, memory for secrets, and what passes into the script's own environment. Checked:
+# undone again it is the committed text, byte for byte. Its commands are those it says it needs.
 copy_of() {
   local from="${GENERATED}/$1" to="${WORLD}/copies/${1//\//.}" root pinned='' sum='' snapshot
   HOST=$(sed -n "s/^readonly HOST='\(.*\)'\$/\1/p;/^main()/q" "${from}")
   root="${WORLD}/disk/${HOST}"
-  COPY="${to}"
-  pinned=$(sed -nE "s/^.*'([0-9a-f]{64})'\$/\1/p;/^  finish/q" "${from}")
+  pinned=$(sed -nE "s/^readonly SNAPSHOT_SUM='([0-9a-f]{64})'\$/\1/p;/^main\(/q" "${from}")
   if [[ -n "${pinned}" ]]; then
-    snapshot=$(jq -r '.recovery.snapshot.path' "${GENERATED}/${1%/*/*}/plan.json")
+    snapshot=$(bundle_of "$1")
+    snapshot=$(jq -r '.recovery.snapshot.path' "${GENERATED}/${snapshot}/plan.json")
     sum=$(sha256sum <"${root}${snapshot}")
     sum="${sum%% *}"
   fi
-  awk -v root="${root}" -v pinned="${pinned}" -v sum="${sum}" '
-    /^# --- steps/ { steps = 1 }
-    !steps && /^readonly (DATA_DIR|TOOLS_DIR)=.\// { sub("=.", "&" root) }
+  mkdir -p "${WORLD_MEMORY}"
+  awk -v root="${root}" -v pinned="${pinned}" -v sum="${sum}" -v world="${WORLD}" \
+    -v memory="${WORLD_MEMORY}" -v passes="${WORLD_PASSES}" -v socket="${WORLD_SUITE}/docker.sock" '
+    /^# --- functions/ { steps = 1 }
+    !steps && /^readonly (DATA_DIR|TOOLS_DIR|SNAPSHOT_FILE)=.\// { sub("=.", "&" root) }
+    !steps && pinned != "" && /^readonly SNAPSHOT_SUM=/ { gsub(pinned, sum) }
+    !steps && /^readonly DOCKER_SOCKET=/ { sub("=.*", "=\047" socket "\047") }
+    !steps && /^  exec \/usr\/bin\/env -i / { sub(" -i ", " -i " passes " ") }
+    !steps && /^    .PATH=\/usr/ { sub(".PATH=.* \\\\$", "\"PATH=${WORLD_BIN}\" \\") }
+    !steps && /^    "..BASH." -p / { sub(" -p ", " ") }
     !steps && /^readonly -a API_TLS=/ { inside = 1 }
     inside && /^ +.\// { sub("\047/", "\047" root "/") }
     /^\)/ { inside = 0 }
+    !steps && /^  #/ { gsub("\047/", "\047" root "/") }
     !steps && /^  (choose_snapshot|deploy_stack) / { call = 1 }
     call { gsub("\047/", "\047" root "/"); if (pinned != "") gsub(pinned, sum) }
     call && !/\\$/ { call = 0 }
-    /^  PATH="\$\{PATH\}:\/usr\/local\/sbin:/ { $0 = "  :" }
+    { sub("</proc/uptime", "<" world "/uptime"); sub("/dev/shm /run;", memory ";") }
     { print }' "${from}" >"${to}"
-  sed -e "s|'${root}/|'/|g" -e "s|${sum:-no sum here}|${pinned}|g" \
-    -e 's|^  :$|  PATH="${PATH}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"|' \
+  sed -e "s|'${root}/|'/|g" -e "s|${sum:-no sum here}|${pinned}|g" -e "s|<${WORLD}/uptime|</proc/uptime|" \
+    -e "s|in ${WORLD_MEMORY};|in /dev/shm /run;|" -e "s|'${WORLD_SUITE}/docker.sock'|'/var/run/docker.sock'|" \
+    -e "s|^\(  exec /usr/bin/env -i \).*\(\"PLAN_PID\)|\1\2|" -e 's|^    "${BASH}" "$0"|    "${BASH}" -p "$0"|' \
+    -e "s|\"PATH=\${WORLD_BIN}\"|'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'|" \
     "${to}" >"${to}.undone"
   cmp -- "${to}.undone" "${from}" || fail "the copy of $1 differs in more than places"
+  bin_of "${to}"
+  COPY="${to}"
+}
+
+# adapted_environment FILE: a script without data of its own, with only the environment, the clock and
+# the memory of a test.
+adapted_environment() {
+  sed -e "s|^\(  exec /usr/bin/env -i \)|\1${WORLD_PASSES//&/\\&} |" \
+    -e 's|^    .PATH=/usr.* \\$|    "PATH=${WORLD_BIN}" \\|' -e 's|^    "${BASH}" -p |    "${BASH}" |' \
+    -e "s|in /dev/shm /run;|in ${WORLD_MEMORY};|" -e "s|</proc/uptime|<${WORLD}/uptime|" "$1"
+}
+
+# What goes on from a test into the environment that a script gives itself.
+WORLD_PASSES='"BASH_ENV=${BASH_ENV}" "WORLD=${WORLD}" "WORLD_HOST=${WORLD_HOST}" "WORLD_BIN=${WORLD_BIN}" "WORLD_HOME=${WORLD_HOME}" "WORLD_SUITE=${WORLD_SUITE}" "WORLD_PACE=${WORLD_PACE}"'
+
+# bin_of COPY: a folder of commands, WORLD_BIN: those the script says it needs, and no other.
+bin_of() {
+  local -a tools=()
+  mapfile -t tools < <(sed -nE "/^readonly -a TOOLS=\(/,/\)\$/{s/readonly -a TOOLS=//;s/[()]//g;s/' '/\n/g;s/[ ']//g;p}" "$1" | grep .)
+  WORLD_BIN="${1}.bin"
+  if [[ ! -d "${WORLD_BIN}" ]]; then
+    mkdir -p "${WORLD_BIN}"
+    ln -s "${tools[@]/#/${WORLD_SUITE}/bin/}" "${WORLD_SUITE}"/bin/{tick,proc-net-tcp} "${WORLD_BIN}/"
+  fi
+  export WORLD_BIN
 }
 
 # run_script BUNDLE/SCRIPT [OPTION...]: on its host. Like run; what it says is in output.
@@ -359,6 +406,9 @@ run_script() {
   run run_copy "${HOST}" "${COPY}" "$@"
 }
 
+# What an operator's shell has in its environment besides, for a test to set.
+WORLD_SHELL_ENV=('SHLVL=1')
+
 # run_copy HOST COPY [OPTION...]: in a process group of its own, which a fake may kill.
 run_copy() {
   local status=0
@@ -367,10 +417,10 @@ run_copy() {
   # bash would tell of the job's end; the script itself speaks through 3.
   (
     set -m
-    env -i "PATH=${WORLD_BIN:-${WORLD_SUITE}/bin}" "WORLD_BIN=${WORLD_BIN:-${WORLD_SUITE}/bin}" \
+    env -i "PATH=${WORLD_BIN}" "WORLD_BIN=${WORLD_BIN}" \
       "HOME=${WORLD}/root" "TMPDIR=${WORLD}/tmp" "WORLD=${WORLD}" "WORLD_HOST=${host}" \
       "WORLD_HOME=${WORLD_HOME}" "WORLD_SUITE=${WORLD_SUITE}" "WORLD_PACE=${WORLD_PACE:-10}" \
-      "BASH_ENV=${WORLD_HOME}/bash-env.bash" bash "$@" </dev/null 2>&3 3>&- &
+      "BASH_ENV=${WORLD_HOME}/bash-env.bash" "${WORLD_SHELL_ENV[@]}" "${BASH}" "$@" </dev/null 2>&3 3>&- &
     wait "$!"
   ) 3>&2 2>/dev/null || status=$?
   if [[ -e "${WORLD}/broken" ]]; then
@@ -386,8 +436,12 @@ options_for() {
   OPTIONS_FOR=()
   if grep -q "^readonly -a OPTIONS=.*'--fenced'" "${script}"; then
     for host in $(in_world hosts); do
-      [[ "$(in_world power_of "${host}")" == on ]] || OPTIONS_FOR+=(--fenced "${host}")
+      [[ "$(in_world power_of "${host}")" == on || "$(<"${WORLD}/state/host/${host}/mode")" == client ]] \
+        || OPTIONS_FOR+=(--fenced "${host}")
     done
+  fi
+  if grep -q "^readonly -a OPTIONS=.*'--drop-writes-since-restore'" "${script}"; then
+    OPTIONS_FOR+=(--drop-writes-since-restore)
   fi
   if grep -q "^readonly -a OPTIONS=.*'--swarm-token-file'" "${script}"; then
     if grep -qE "^  enter_swarm 'worker'" "${script}"; then
@@ -413,16 +467,31 @@ power_of() {
 
 # ---- playing a plan up to a turn
 
-# way_to BUNDLE/SCRIPT: the scripts that come before it, one a line. Of a turn that is run only if
-# told, the other ways of its host are left out.
+# bundle_of PATH: the bundle of a script, both below generated/.
+bundle_of() {
+  local folder="${1%/*}"
+  while [[ ! -e "${GENERATED}/${folder}/plan.json" ]]; do
+    folder="${folder%/*}"
+  done
+  printf '%s\n' "${folder}"
+}
+
+# script_of ROLE [SUBJECT]: the path of that script in the bundle.
+script_of() {
+  jq -r --arg role "$1" --arg subject "${2:-}" '[.phases[].turns[], .asides[]]
+    | map(select(.role == $role and ($subject == "" or .subject == $subject)))[0].path' "${plan}"
+}
+
+# way_to BUNDLE/SCRIPT: the scripts that come before it, one a line. Of an if-needed turn, the
+# other ways of its host are left out.
 way_to() {
   jq -r --arg path "${1#"${bundle}/"}" '
-    [.phases[].turns[]] | sort_by(.path) as $turns
+    [.phases[].turns[]] | sort_by(.order) as $turns
     | ($turns[] | select(.path == $path)) as $turn
-    | $turns[] | select(.path < $path)
-    | select(.when == "always" or (.subject == $turn.subject and $turn.when == "if-told"))
+    | $turns[] | select(.order < $turn.order)
+    | select(.when == "always" or (.subject == $turn.subject and $turn.when == "if-needed"))
     | select($turn.when == "always" or .subject != $turn.subject
-        or (.path | test("reattach")) == false and (.path | test("clients/[0-9]+-" + $turn.subject + "\\.sh$")) == false)
+        or (.role | IN("reattach", "client") | not))
     | .path' "${plan}"
 }
 
@@ -457,8 +526,8 @@ prepare_machine() {
   local host
   host=$(sed -n "s/^readonly HOST='\(.*\)'\$/\1/p" "${GENERATED}/${bundle}/$1")
   switch_on "${host}"
-  if [[ "$1" == *-phase-7-clients/* ]]; then
-    host=$(jq -r --arg path "$1" '.phases[].turns[] | select(.path == $path) | .subject' "${plan}")
+  host=$(jq -r --arg path "$1" '.phases[6].turns[] | select(.path == $path) | .subject' "${plan}")
+  if [[ -n "${host}" ]]; then
     switch_on "${host}"
   fi
   options_for "${bundle}/$1"
@@ -484,7 +553,7 @@ killed_at() {
   settle
 }
 
-# look_act_again BUNDLE/SCRIPT: a look changes nothing and tells what acting will run, unless a step
+# look_act_again BUNDLE/SCRIPT: a look changes nothing and prints what acting will run, unless a step
 # says that it cannot know; acting does what it says; a second run has nothing to do.
 look_act_again() {
   local told look
@@ -502,8 +571,9 @@ look_act_again() {
   run_script "$1" --apply "${OPTIONS_FOR[@]}"
   assert_ended 0
   assert_as_said
+  assert_page all
   assert_sound
-  if [[ "${look}" != *'cannot know before step'* ]]; then
+  if [[ "${look}" != *'Skipped until step'* ]]; then
     assert_equal "${told}" "$(said_to_run <<<"${output}")"
   fi
   settle
@@ -555,8 +625,9 @@ fingerprint() {
 data_tree() {
   (
     cd "${WORLD}/disk/$1" || exit 1
-    find . -path '*/plan-recovery' -prune -o -mindepth 1 -printf '%p|%y|%m|%u|%g\n' | sort
-    find . -path '*/plan-recovery' -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+    find . \( -path '*/plan-recovery' -o -path ./var/lib/docker \) -prune -o -mindepth 1 \
+      -printf '%p|%y|%m|%u|%g\n' | sort
+    find . \( -path '*/plan-recovery' -o -path ./var/lib/docker \) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
   )
 }
 
@@ -565,7 +636,7 @@ lasting() {
   grep -vE 'plan-recovery/[^/|]*\|d\||/log(/|\||$)|/log/|half-done-|failed-restore-|\.earlier-|\.partial|plan-recovery/snapshots' \
     | grep -vE '  state/(host/[^/]*/(seen|container|api|old-runs)|service/[^/]*/(task|task-state)|task-number|job|logins|names)' \
     | grep -vE '^[0-9a-f]{64}  disk/.*/(specs|removed)/' \
-    | grep -vE '  state/members/|  state/job-number|/closed$|/rewritten$|/loss$|/token-window$|/restarted/'
+    | grep -vE '  state/members/|  state/job-number|/record\.jsonl|/closed$|/rewritten$|/loss$|/started$|/token-window$|/restarted/'
 }
 
 # members_now: the recovered cluster, without ids that chance makes.
@@ -620,24 +691,24 @@ assert_refuses() {
 }
 
 # assert_as_said: what a run of --apply has changed is what it said it runs, in that order, but for
-# what the library does by itself: its folders and log, and the files it writes through `put_file`.
+# what the library does on its own: its folders and log, and the files it writes through `write_file`.
 assert_as_said() {
   local line said
   local -a told=() external=()
   mapfile -t told < <(said_to_run <<<"${output}")
   for line in "${told[@]}"; do
     case "${line}" in
-      put_file\ * | api\ * | *_post\ * | join_swarm\ * | sync\ * | end_etcd | hold_* | ask_fenced\ * | etcd\ *) ;;
+      install\ -m\ *\ /dev/stdin\ * | curl\ * | docker\ swarm\ join\ * | sync\ * | kill\ * | sleep\ * | etcd\ *) ;;
       *) external+=("${line}") ;;
     esac
   done
   changes | grep -vE '^(curl|etcd) ' \
     | grep -vE "^install -d -m 0700 -- .*/log'?\$|^touch -- .*\.log'?\$" >"${WORLD}/tmp/changes" || true
-  said=$(printf '%s\n' "${told[@]}" | sed -n 's/^put_file //p')
+  said=$(printf '%s\n' "${told[@]}" | sed -n 's|^install -m .* /dev/stdin ||p')
   while IFS= read -r line; do
     if [[ "${line}" == "${external[0]:-}" ]]; then
       external=("${external[@]:1}")
-    elif [[ "${line}" =~ ^(chmod|mv)\ .*\.partial && -n "${said}" ]]; then
+    elif [[ "${line}" =~ ^(chmod|chown|mv)\ .*\.partial && -n "${said}" ]]; then
       :
     else
       printf 'done:      %s\nsaid next: %s\n' "${line}" "${external[0]:-nothing}" \
@@ -649,7 +720,75 @@ assert_as_said() {
   fi
 }
 
-# assert_sound: laws of the world nothing may break, and no secret told to anyone.
+# page_of COPY: the commands on its page, one a line: STEP, the mark ($ runs on the expected way, ? only
+# if needed), and a glob of the command as it is printed; what is known at run time only is *.
+page_of() {
+  local step=0 line='' command='' mark name STATE incident data token
+  local first='^  # ([$?]) (.*)$'
+  local -a words=()
+  data=$(sed -n "s/^readonly DATA_DIR='\(.*\)'\$/\1/p" "$1")
+  token=$(sed -n "s/^readonly CLUSTER_TOKEN='\(.*\)'\$/\1/p" "$1")
+  incident=$(sed -n 's/^.*, incident \([0-9]*\): apply$/\1/p' <<<"${output}" | tail -n 1)
+  STATE="${data}/plan-recovery/${token}-${incident:-1}"
+  while IFS= read -r line; do
+    if [[ "${line}" =~ ^\ \ begin\  ]]; then step=$((step + 1)); fi
+    if [[ "${line}" =~ ${first} ]]; then
+      mark="${BASH_REMATCH[1]}"
+      command="${BASH_REMATCH[2]}"
+    elif [[ -n "${command}" && "${line}" =~ ^\ \ #\ \ \ \ \ (.*)$ ]]; then
+      command="${command}${BASH_REMATCH[1]}"
+    else
+      continue
+    fi
+    if [[ "${command}" == *\\ ]]; then
+      command="${command%\\}"
+      continue
+    fi
+    for name in $(grep -oE '\$\{[a-z_]+' <<<"${command}" | tr -d '${'); do
+      [[ "${name}" == incident ]] || local "${name}=ANYTHING"
+    done
+    eval "words=(${command})"
+    printf -v line '%q ' "${words[@]}"
+    printf '%s\t%s\t%s\n' "${step}" "${mark}" "${line% }"
+    command=''
+  done < <(sed -n '/^commands() {$/,/^}$/p' "$1")
+}
+
+# assert_page [all]: the page is the truth. Every command that the script has run stands on its page,
+# under its step; with all, those that always run did, in the order of the page.
+assert_page() {
+  local step=0 line page at found
+  local -a steps=() globs=() always=()
+  page_of "${COPY}" >"${WORLD}/tmp/page"
+  while IFS=$'\t' read -r step at page; do
+    page="${page//\\/\\\\}"
+    page="${page//\*/\\*}" page="${page//\?/\\?}" page="${page//\[/\\[}"
+    steps+=("${step}") globs+=("${page//ANYTHING/*}")
+    if [[ "${at}" == '$' ]]; then always+=("${#globs[@]}"); fi
+  done <"${WORLD}/tmp/page"
+  step=0
+  while IFS= read -r line; do
+    if [[ "${line}" =~ \ \ ==\ ([0-9]+)\.\  ]]; then step="${BASH_REMATCH[1]}"; fi
+    [[ "${line}" =~ \ \ run:\ (.*)$ ]] || continue
+    line="${BASH_REMATCH[1]}"
+    found=''
+    for at in "${!globs[@]}"; do
+      # shellcheck disable=SC2053  # it is a glob
+      if [[ "${steps[at]}" == "${step}" && "${line}" == ${globs[at]} ]]; then
+        found="$((at + 1))"
+        [[ "${found}" != "${always[0]:-}" ]] || break
+      fi
+    done
+    [[ -n "${found}" ]] || batslib_decorate "not on the page of ${COPY##*/}, step ${step}" <<<"${line}" | fail
+    if [[ "${found}" == "${always[0]:-}" ]]; then always=("${always[@]:1}"); fi
+  done <<<"${output}"
+  if [[ "${1:-}" == all ]] && ((${#always[@]} > 0)); then
+    for at in "${always[@]}"; do printf '%s\n' "${globs[at - 1]}"; done \
+      | batslib_decorate "on the page of ${COPY##*/} and not run" | fail
+  fi
+}
+
+# assert_sound: laws of the world nothing may break, and no secret shown to anyone.
 assert_sound() {
   if [[ -e "${WORLD}/violations" ]]; then
     batslib_decorate 'never to be done' <"${WORLD}/violations" | fail
@@ -664,6 +803,12 @@ assert_sound() {
   if [[ -s "${WORLD}/tmp/secrets" ]]; then
     batslib_decorate 'a secret in a log' <"${WORLD}/tmp/secrets" | fail
   fi
+  find "${WORLD}/disk" -type f -path '*/plan-recovery/*' ! -path '*/before/*' ! -path '*/half-done*' \
+    ! -path '*/undone*' ! -path '*/failed-restore-*' ! -path '*/salvage/*' ! -name '*.db' ! -name '*.db.part*' ! -name '*.wal' -print0 \
+    | xargs -0 -r grep -lE "${secrets}" >"${WORLD}/tmp/secrets" || true
+  if [[ -s "${WORLD}/tmp/secrets" ]]; then
+    batslib_decorate 'a secret in a file of ours' <"${WORLD}/tmp/secrets" | fail
+  fi
   if [[ "${output:-}" =~ ${secrets} ]]; then fail 'a secret in what the script says'; fi
   if find "${WORLD}/disk" -path '*/plan-recovery/*/log/*' ! -perm 600 | grep -q .; then
     fail 'a log others can read'
@@ -673,6 +818,7 @@ assert_sound() {
 # end_world: what a test leaves running.
 end_world() {
   local file
+  rm -rf -- "${WORLD_MEMORY:?}"
   for file in "${WORLD}"/processes/*; do
     [[ ! -e "${file}" ]] || kill -KILL "${file##*/}" 2>/dev/null || true
   done

@@ -1,4 +1,4 @@
-// Turns the pinned go.mod beside this file into a directory of tools: etcd and its two commands.
+// Turns a pinned go.mod into a directory of tools; the one in this folder: etcd and its commands.
 
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -10,56 +10,79 @@ import { $ } from 'zx';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const cache = fileURLToPath(new URL('../../.cache/', import.meta.url));
 
-/** The Go packages of the tools, by the name each binary gets. */
-const packages = {
-  etcd: 'go.etcd.io/etcd/server/v3',
-  etcdctl: 'go.etcd.io/etcd/etcdctl/v3',
-  etcdutl: 'go.etcd.io/etcd/etcdutl/v3',
-  'exec-recorder': './exec-recorder',
-} as const;
+/** The oldest Go that can read a go.mod, and the toolchain module to fetch if it is missing. */
+type GoRelease = { readonly minor: number; readonly patch: number; readonly toolchain: string };
 
-/** The oldest Go that reads our go.mod, and the toolchain module fetched where it is missing. */
-const oldestGo = { minor: 24, toolchain: 'go1.24.13' } as const;
+/** Binaries that are built from one pinned go.mod. */
+export type PinnedTools = {
+  /** The directory of the go.mod. */
+  readonly from: string;
+  /** The directory below `.cache` that receives the binaries. */
+  readonly into: string;
+  /** Go package and use of cgo, by the name each binary gets. */
+  readonly packages: Readonly<Record<string, { readonly source: string; readonly cgo: boolean }>>;
+  /** Files below `from`. A change in one of them means that everything is built again. */
+  readonly sources: readonly string[];
+  readonly go: GoRelease;
+};
 
-/** Whatever changes one of these changes what is built. */
-const sources = ['go.mod', 'go.sum', 'exec-recorder/main.go'] as const;
+const etcdGo: GoRelease = { minor: 24, patch: 0, toolchain: 'go1.24.13' };
 
 /**
- * Builds etcd, etcdctl and etcdutl 3.6, and our recorder of program starts, without cgo, unless
- * `.cache/tools` holds what the same sources made and the binaries still have the recorded sums.
+ * Builds etcd, etcdctl and etcdutl 3.6, and our recorder of program starts.
+ *
+ * @returns the absolute path of the directory that holds the binaries.
+ */
+export const buildTools = (): Promise<string> =>
+  buildPinned({
+    from: here,
+    into: 'tools',
+    packages: {
+      etcd: { source: 'go.etcd.io/etcd/server/v3', cgo: false },
+      etcdctl: { source: 'go.etcd.io/etcd/etcdctl/v3', cgo: false },
+      etcdutl: { source: 'go.etcd.io/etcd/etcdutl/v3', cgo: false },
+      'exec-recorder': { source: './exec-recorder', cgo: false },
+    },
+    sources: ['go.mod', 'go.sum', 'exec-recorder/main.go'],
+    go: etcdGo,
+  });
+
+/**
+ * Builds pinned tools, unless `.cache` holds what the same sources made and the binaries still have
+ * the recorded sums.
  *
  * @returns the absolute path of the directory that holds the binaries.
  * @throws if Go is missing and cannot be installed; the message names what to install.
  */
-export async function buildTools(): Promise<string> {
-  const directory = join(cache, 'tools');
+export async function buildPinned(tools: PinnedTools): Promise<string> {
+  const directory = join(cache, tools.into);
   const stamp = join(directory, 'SHA256SUMS');
-  const pins = await digestOf(...sources.map((name) => join(here, name)));
-  if ((await readFile(stamp, 'utf8').catch(() => '')) === (await sumsOf(directory, pins))) {
-    return directory;
-  }
-  const go = await findGo();
+  const names = Object.keys(tools.packages);
+  const pins = await digestOf(...tools.sources.map((name) => join(tools.from, name)));
+  const built = await readFile(stamp, 'utf8').catch(() => '');
+  if (built === (await sumsOf(directory, names, pins))) return directory;
+  const go = await findGo(tools.go);
   await mkdir(cache, { recursive: true });
-  const fresh = await mkdtemp(join(cache, 'tools-'));
-  for (const [name, source] of Object.entries(packages)) {
-    const goal = join(fresh, name);
+  const fresh = await mkdtemp(join(cache, `${tools.into}-`));
+  for (const [name, { source, cgo }] of Object.entries(tools.packages)) {
+    const flags = { CGO_ENABLED: cgo ? '1' : '0', GOFLAGS: '-mod=readonly -buildvcs=false' };
     await $({
-      cwd: here,
+      cwd: tools.from,
       quiet: true,
-      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' },
-    })`${go} build -trimpath -ldflags=-s -o ${goal} ${source}`;
+      env: { ...process.env, ...flags },
+    })`${go} build -trimpath -ldflags=-s -o ${join(fresh, name)} ${source}`;
   }
   await chmod(fresh, 0o755);
-  await writeFile(join(fresh, 'SHA256SUMS'), await sumsOf(fresh, pins));
+  await writeFile(join(fresh, 'SHA256SUMS'), await sumsOf(fresh, names, pins));
   await rm(directory, { recursive: true, force: true });
   await rename(fresh, directory);
   return directory;
 }
 
 /** The first line names the sources, the others are `sha256  name` of each binary that exists. */
-async function sumsOf(directory: string, pins: string): Promise<string> {
+async function sumsOf(directory: string, names: readonly string[], pins: string): Promise<string> {
   const lines = [`${pins}  sources`];
-  for (const name of Object.keys(packages)) {
+  for (const name of names) {
     const path = join(directory, name);
     lines.push(`${await digestOf(path).catch(() => 'missing')}  ${name}`);
   }
@@ -77,32 +100,34 @@ async function digestOf(...paths: readonly string[]): Promise<string> {
  *
  * @returns the path of a `go` command.
  */
-export async function findGo(): Promise<string> {
-  const fetched = join(cache, oldestGo.toolchain, 'bin', 'go');
+export async function findGo(oldest: GoRelease = etcdGo): Promise<string> {
+  const fetched = join(cache, oldest.toolchain, 'bin', 'go');
   for (const go of ['go', '/usr/local/go/bin/go', fetched]) {
-    if ((await minorOf(go)) >= oldestGo.minor) return go;
+    const { minor, patch } = await releaseOf(go);
+    if (minor > oldest.minor || (minor === oldest.minor && patch >= oldest.patch)) return go;
   }
-  if ((await minorOf('go')) === 0) {
+  if ((await releaseOf('go')).minor === 0) {
     if (process.getuid?.() !== 0) {
-      throw new Error(`Go 1.${oldestGo.minor} or newer is needed: apt-get install golang-go`);
+      throw new Error(`Go 1.${oldest.minor}.${oldest.patch} or newer is needed`);
     }
     await $({ quiet: true })`apt-get update`;
     await $({ quiet: true })`apt-get install -y --no-install-recommends golang-go ca-certificates`;
   }
-  await fetchToolchain(join(cache, oldestGo.toolchain));
+  await fetchToolchain(oldest.toolchain, join(cache, oldest.toolchain));
   return fetched;
 }
 
-/** The 24 of go1.24.5, or 0 where the command does not exist. */
-async function minorOf(go: string): Promise<number> {
+/** The 24 and the 5 of go1.24.5, or zeros if the command does not exist. */
+async function releaseOf(go: string): Promise<{ readonly minor: number; readonly patch: number }> {
   const answer = await $({ nothrow: true, quiet: true, cwd: tmpdir() })`${go} version`;
-  return Number(/go1\.(\d+)/.exec(answer.stdout)?.[1] ?? 0);
+  const found = /go1\.(\d+)(?:\.(\d+))?/.exec(answer.stdout);
+  return { minor: Number(found?.[1] ?? 0), patch: Number(found?.[2] ?? 0) };
 }
 
 /** Any Go since 1.11 can download the toolchain as a module; modules carry no exec bits. */
-async function fetchToolchain(goal: string): Promise<void> {
+async function fetchToolchain(toolchain: string, goal: string): Promise<void> {
   const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as string];
-  const module = `golang.org/toolchain@v0.0.1-${oldestGo.toolchain}.linux-${architecture}`;
+  const module = `golang.org/toolchain@v0.0.1-${toolchain}.linux-${architecture}`;
   const scratch = await mkdtemp(join(tmpdir(), 'toolchain-'));
   await writeFile(join(scratch, 'go.mod'), 'module fetch\n');
   const answer = await $({ cwd: scratch, quiet: true })`go mod download -json ${module}`;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { bundle, planBundle, readManifest, sha256 } from '../../../compiler/bundle/bundle.ts';
 import { planAll } from '../../../compiler/compile.ts';
 import { loadTemplates } from '../../../compiler/emit/templates.ts';
+import { executionOrder } from '../../../compiler/plan/order.ts';
 import { inventoryOf, inventoryText, planOf, type World } from '../world.ts';
 
 const templates = loadTemplates();
@@ -9,10 +10,13 @@ const declared: World = { servers: ['alive', 'returning', 'returning'] };
 
 test('a bundle: plan, inventory, runbook, scripts, sums last', () => {
   const files = [...bundle([planOf(declared)], inventoryText(declared), templates)];
-  expect(files.map(({ path }) => path).filter((path) => !path.includes('/'))).toEqual([
-    'plan.json',
-    'inventory.json',
-    'RUNBOOK.md',
+  const order = executionOrder(planOf(declared)).map(({ path }) => path);
+  const asides = planOf(declared).asides.map(({ path }) => path);
+  expect(files.map(({ path }) => path)).toEqual([
+    ...['plan.json', 'inventory.json', 'RUNBOOK.md', 'RUNBOOK.html'],
+    ...order,
+    ...asides,
+    ...['recover.sh', 'triage.sh', 'REVIEW.md', 'review.sh'],
     'SHA256SUMS',
   ]);
   expect(files.at(-1)?.path).toBe('SHA256SUMS');
@@ -29,7 +33,7 @@ test('the sums are those of the files, sorted by path, in the form of coreutils'
   expect(read.map(({ path }) => path)).toEqual(read.map(({ path }) => path).sort());
 });
 
-test('before an incident: a folder for each candidate, which is a bundle by itself', () => {
+test('before an incident: a folder for each candidate, which is a complete bundle', () => {
   const inventory = inventoryOf({ servers: ['-', '-'] });
   const text = inventoryText({ servers: ['-', '-'] });
   const plans = planAll(inventory);
@@ -37,6 +41,9 @@ test('before an incident: a folder for each candidate, which is a bundle by itse
   expect(files.map(({ path }) => path).filter((path) => !path.includes('/'))).toEqual([
     'README.md',
     'inventory.json',
+    'triage.sh',
+    'REVIEW.md',
+    'review.sh',
     'SHA256SUMS',
   ]);
   for (const plan of plans) {

@@ -70,7 +70,7 @@ test('an empty directory is taken, the same bundle left alone, another one repla
   expect(readdirSync(place)).toEqual(['out']);
 });
 
-test('a lost mode is mended', () => {
+test('a lost mode is restored', () => {
   const target = join(place, 'out');
   write(target, one);
   chmodSync(join(target, '1-a/h.sh'), 0o644);
@@ -151,11 +151,11 @@ describe('compared', () => {
       'BUN010 a is missing',
       'BUN011 b differs',
       'BUN013 c.sh has the wrong mode',
-      'BUN012 x/extra.sh does not belong to the bundle',
+      'BUN012 x/extra.sh is not part of the bundle',
     ]);
   });
 
-  test('a directory that is not there lacks everything, and is not made', () => {
+  test('from a missing directory every file is missing, and it is not created', () => {
     const target = join(place, 'nowhere');
     expect(compare(target, one).map(({ code }) => code)).toEqual(['BUN010', 'BUN010', 'BUN010']);
     expect(existsSync(target)).toBe(false);

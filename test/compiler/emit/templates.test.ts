@@ -1,41 +1,54 @@
 import { readdirSync } from 'node:fs';
 import Handlebars from 'handlebars';
 import { describe, expect, test } from 'vitest';
-import { stepKinds } from '../../../compiler/emit/calls.ts';
+import { allGuards } from '../../../compiler/emit/guards.ts';
 import { loadTemplates, render, sh } from '../../../compiler/emit/templates.ts';
+import { stepKinds, steps } from '../../../compiler/steps/all.ts';
 
 const templates = loadTemplates();
 
-test('every step kind has its template, and every template its kind', () => {
-  expect(Object.keys(templates.steps).sort()).toEqual([...stepKinds].sort());
-});
+/** The names of the files of a folder below `templates/`, without their ending. */
+function filesOf(folder: string): readonly string[] {
+  const files = templates.pieces.map(({ file }) => file).filter((file) => file.startsWith(folder));
+  return [...new Set(files)].map((file) => file.slice(folder.length, -'.sh'.length));
+}
+
+/** The functions of a file below `templates/`. */
+function functionsOf(file: string) {
+  return templates.pieces.filter((piece) => piece.kind === 'function' && piece.file === file);
+}
 
 test.each([...stepKinds])('%s: one function of that name, the first of its file', (kind) => {
-  const text = templates.steps[kind] ?? '';
-  expect(text).toMatch(/^# /mu);
-  const names = [...text.matchAll(/^([a-z_0-9]+)\(\) [{(]/gmu)].map(([, name]) => name);
-  expect(names).toContain(kind.replaceAll('-', '_'));
-  expect(text).toMatch(/guide [1-8]\.[1-4]|before an incident|undo/iu);
+  const functions = functionsOf(`steps/${kind}.sh`);
+  expect(functions[0]?.name).toBe(kind.replaceAll('-', '_'));
+  expect(functions[0]?.text).toMatch(/guide [1-8]\.[1-4]|before an incident|undo/iu);
 });
 
-test('no function has two definitions among the steps and the library', () => {
-  const all = [...Object.values(templates.steps), ...templates.parts, templates.library].join('\n');
-  const names = [...all.matchAll(/^([a-z_0-9]+)\(\) [{(]/gmu)].map(([, name]) => name);
-  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
-});
-
-test('the library of every script calls nothing that only some scripts carry', () => {
-  const code = templates.library.replace(/#.*$/gmu, '');
-  const names = templates.parts
-    .flatMap((part) => [...part.matchAll(/^([a-z_0-9]+)\(\) [{(]/gmu)])
-    .map(([, name]) => name ?? '');
-  const calls = names.filter((name) =>
-    new RegExp(`(^|[;&|(]|\\$\\()\\s*(mutate )?${name}( |$|\\))(?!\\)?\\s*set --)`, 'mu').test(
-      code,
-    ),
+test('every step that changes something lists its commands, and only such a step does', () => {
+  const changing = stepKinds.filter((kind) => steps[kind].effect === 'changes');
+  const gated = stepKinds.filter((kind) =>
+    functionsOf(`steps/${kind}.sh`).some(({ text }) => text.includes('mutate ')),
   );
-  expect(names.length).toBeGreaterThan(20);
-  expect(calls.filter((name) => !new RegExp(`^\\s*${name}\\)`, 'mu').test(code))).toEqual([]);
+  const listed = Object.keys(templates.pages);
+  expect(listed.filter((name) => !(stepKinds as readonly string[]).includes(name))).toEqual([]);
+  expect([...new Set([...changing, ...gated])].filter((kind) => !listed.includes(kind))).toEqual(
+    [],
+  );
+});
+
+test('every guard has its template, and every template its guard', () => {
+  expect(filesOf('guards/').toSorted()).toEqual([...allGuards].sort());
+});
+
+test.each([...allGuards])('%s: a guard of that name, the first of its file', (guard) => {
+  const [first] = functionsOf(`guards/${guard}.sh`);
+  expect(first?.name).toBe(guard.replaceAll('-', '_'));
+  expect(first?.text).toMatch(/^# /u);
+});
+
+test('nothing has two definitions among guards, steps, library and triage', () => {
+  const names = [...templates.pieces, ...templates.triagePieces].flatMap((piece) => piece.names);
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
 
 describe('holes', () => {
@@ -44,14 +57,33 @@ describe('holes', () => {
   test('only the frame and the pages have any', () => {
     expect(readdirSync(folder).sort()).toEqual([
       'choice.md.hbs',
+      'environment.sh',
+      'guards',
       'library',
+      'main.sh',
+      'pages',
+      'recover.sh.hbs',
+      'review.md.hbs',
+      'review.sh',
+      'runbook.css',
+      'runbook.html.hbs',
       'runbook.md.hbs',
       'script.sh.hbs',
       'steps',
+      'triage',
+      'triage.sh.hbs',
     ]);
   });
 
-  test.each(['script', 'runbook', 'choice'] as const)('%s: no triple-stash, one helper', (name) => {
+  test.each([
+    ['script', ['sh']],
+    ['recover', ['sh']],
+    ['triage', ['sh']],
+    ['runbook', ['inline']],
+    ['runbookHtml', ['inline', 'css']],
+    ['choice', []],
+    ['review', []],
+  ] as const)('%s: no triple-stash, helpers %j', (name, known) => {
     const helpers: string[] = [];
     let triple = 0;
     const walk = (nodes: readonly hbs.AST.Statement[]) => {
@@ -72,9 +104,11 @@ describe('holes', () => {
     };
     walk(Handlebars.parse(templates[name]).body);
     expect(triple).toBe(0);
-    expect([...new Set(helpers)].filter((name) => !['each', 'if', 'sh'].includes(name))).toEqual(
-      [],
-    );
+    expect(
+      [...new Set(helpers)].filter(
+        (name) => ![...known, 'each', 'if', 'unless', 'with'].includes(name),
+      ),
+    ).toEqual([]);
   });
 });
 

@@ -1,4 +1,4 @@
-// One wrong inventory for each INV code, with the text a person gets to read beside it.
+// One wrong inventory for each INV code, next to the text that a person reads.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -28,6 +28,8 @@ describe.each(inventoryCodes)('%s', (code) => {
 
   test('reads as expected', async () => {
     const path = new URL(`${code}.txt`, directory).pathname;
-    await expect(formatDiagnostics(diagnostics, { colour: false })).toMatchFileSnapshot(path);
+    const sources = new Map([[`${code}.json`, text]]);
+    const shown = formatDiagnostics(diagnostics, { colour: false, sources });
+    await expect(shown).toMatchFileSnapshot(path);
   });
 });

@@ -34,7 +34,11 @@ describe('what is right', () => {
     expect(accepted(parse(read('minimal.json'), 'minimal.json'))).toEqual({
       cluster: 'lab',
       notes: null,
-      swarm: { stack: 'control-plane', stackFile: null },
+      swarm: {
+        stack: 'control-plane',
+        stackFile: null,
+        dockerSocket: '/var/run/docker.sock',
+      },
       api: { scheme: 'http' },
       hosts: [1, 2, 3].map((n) => ({
         id: `host-${n}`,
@@ -108,9 +112,13 @@ describe('what is right', () => {
   test('places can be asked for afterwards', () => {
     const parsed = parse(read('minimal.json'), 'minimal.json');
     if (!parsed.ok) throw new Error('refused');
-    expect(parsed.locate(['hosts', 1, 'id'])).toEqual({ line: 5, column: 12 });
-    expect(parsed.locate(['hosts', 1, 'ports', 'api'])).toEqual({ line: 5, column: 5 });
-    expect(parsed.locate([])).toEqual({ line: 1, column: 1 });
+    const span = (line: number, column: number, endColumn: number) => ({
+      ...{ line, column, end: { line, column: endColumn } },
+    });
+    expect(parsed.locate(['hosts', 1, 'id'])).toEqual(span(5, 12, 20));
+    // What is left out: the first character of what would hold it.
+    expect(parsed.locate(['hosts', 1, 'ports', 'api'])).toEqual(span(5, 5, 6));
+    expect(parsed.locate([])).toMatchObject({ line: 1, column: 1 });
   });
 });
 
@@ -121,7 +129,7 @@ describe('the text', () => {
     ['\ufeff{}', ['1:1 INV001']],
     ['{"cluster": "lab"', ['1:18 INV001']],
     ['{\n"cluster": lab,\n"hosts" []\n}', ['2:12 INV001', '3:9 INV001']],
-    ['{"cluster": "l\tb"}', ['1:13 INV001']],
+    ['{"cluster": "l\tb"}', ['1:15 INV001']],
     ['{} {}', ['1:4 INV001']],
     ['{"a": 1 /* never ends', ['1:9 INV001']],
     ['[]', ['1:1 INV006']],
@@ -131,7 +139,7 @@ describe('the text', () => {
     ['[[,]', ['1:3 INV001']],
     ['['.repeat(100_000), ['1:33 INV014']],
     ['{"a":'.repeat(100_000), ['1:161 INV014']],
-    // A comma is a dialect; what stands beside it is judged all the same.
+    // A comma is a dialect; the rest is checked anyway.
     ['{"cluster": 1,\r\n"hosts": "x",}', ['1:13 INV006', '2:10 INV006', '2:13 INV002']],
   ])('%#: %.30j', (text, want) => {
     expect(found(text)).toEqual(want);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { HostState } from '../../../compiler/hosts.ts';
 import { parse } from '../../../compiler/inventory/parse.ts';
 import { withLost } from '../../../compiler/inventory/rules.ts';
-import type { HostState } from '../../../compiler/inventory/schema.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -141,7 +141,7 @@ describe('the snapshot', () => {
       ['INV040'],
     ],
     ['inside etcd, before', three, { source: 'saved', path: inside }, ['INV040']],
-    ['beside etcd', three, { source: 'saved', path: `${inside}-saved.db` }, []],
+    ['next to etcd', three, { source: 'saved', path: `${inside}-saved.db` }, []],
     ['salvage of a new machine', total, { source: 'salvage' }, ['INV036']],
     ['freshest of a new machine, without path', total, {}, ['INV036']],
     ['freshest of a new machine, with path', total, { path: '/b/s.db' }, []],

@@ -1,13 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  compareHosts,
-  compareIds,
-  type HostMode,
-  inventoryObject,
-  inventorySchema,
-} from '../../../compiler/inventory/schema.ts';
+import { compareHosts, compareIds, type HostMode } from '../../../compiler/hosts.ts';
+import { inventoryObject, inventorySchema } from '../../../compiler/inventory/schema.ts';
 
 interface Field {
   readonly path: string;

@@ -11,17 +11,17 @@ const paths: readonly TestCase[] = [
     {
       given: { servers: ['alive', 'returning', 'returning'] },
       want: [
-        '1-phase-1-prepare/s-1.sh',
-        '2-phase-2-restore/s-1.sh',
-        '3-phase-3-rewrite/s-1.sh',
-        '4-phase-4-start/s-1.sh',
-        '5-phase-6-reattach/01-s-2.sh',
-        '5-phase-6-reattach/02-s-3.sh',
-        '?6-phase-5-remove/01-s-2.sh',
-        '?6-phase-5-remove/02-s-3.sh',
-        '?7-phase-6-join/01-s-2.sh',
-        '?7-phase-6-join/02-s-3.sh',
-        '9-phase-8-verify/s-1.sh',
+        '01-prepare-on-s-1.sh',
+        '02-restore-on-s-1.sh',
+        '03-rewrite-on-s-1.sh',
+        '04-start-on-s-1.sh',
+        '05-reattach-on-s-2.sh',
+        '06-reattach-on-s-3.sh',
+        'if-needed/01-remove-s-2-on-s-1.sh',
+        'if-needed/02-remove-s-3-on-s-1.sh',
+        'if-needed/03-join-on-s-2.sh',
+        'if-needed/04-join-on-s-3.sh',
+        '07-verify-on-s-1.sh',
       ],
     },
   ],
@@ -30,30 +30,30 @@ const paths: readonly TestCase[] = [
     {
       given: { servers: ['alive', 'replaced', 'gone'] },
       want: [
-        '1-phase-1-prepare/s-1.sh',
-        '2-phase-2-restore/s-1.sh',
-        '3-phase-3-rewrite/s-1.sh',
-        '4-phase-4-start/s-1.sh',
-        '6-phase-5-remove/01-s-2.sh',
-        '6-phase-5-remove/02-s-3.sh',
-        '7-phase-6-join/s-2.sh',
-        '9-phase-8-verify/s-1.sh',
+        '01-prepare-on-s-1.sh',
+        '02-restore-on-s-1.sh',
+        '03-rewrite-on-s-1.sh',
+        '04-start-on-s-1.sh',
+        '05-remove-s-2-on-s-1.sh',
+        '06-remove-s-3-on-s-1.sh',
+        '07-join-on-s-2.sh',
+        '08-verify-on-s-1.sh',
       ],
     },
   ],
   [
-    'the way of the guide',
+    'the procedure of the guide',
     {
       given: { servers: ['alive', 'returning', 'gone'], recovery: { rejoin: 'guide' } },
       want: [
-        '1-phase-1-prepare/s-1.sh',
-        '2-phase-2-restore/s-1.sh',
-        '3-phase-3-rewrite/s-1.sh',
-        '4-phase-4-start/s-1.sh',
-        '5-phase-5-remove/01-s-2.sh',
-        '5-phase-5-remove/02-s-3.sh',
-        '6-phase-6-join/s-2.sh',
-        '8-phase-8-verify/s-1.sh',
+        '01-prepare-on-s-1.sh',
+        '02-restore-on-s-1.sh',
+        '03-rewrite-on-s-1.sh',
+        '04-start-on-s-1.sh',
+        '05-remove-s-2-on-s-1.sh',
+        '06-remove-s-3-on-s-1.sh',
+        '07-join-on-s-2.sh',
+        '08-verify-on-s-1.sh',
       ],
     },
   ],
@@ -62,29 +62,29 @@ const paths: readonly TestCase[] = [
     {
       given: { servers: ['lost', 'alive', 'lost'], clients: ['alive', 'replaced', 'gone', 'lost'] },
       want: [
-        '1-phase-1-prepare/s-2.sh',
-        '2-phase-2-restore/s-2.sh',
-        '3-phase-3-rewrite/s-2.sh',
-        '4-phase-4-start/s-2.sh',
-        '5-phase-6-reattach/01-s-1.sh',
-        '5-phase-6-reattach/02-s-3.sh',
-        '?6-phase-5-remove/01-s-1.sh',
-        '?6-phase-5-remove/02-s-3.sh',
-        '?6-phase-5-remove/03-c-1.sh',
-        '6-phase-5-remove/04-c-2.sh',
-        '6-phase-5-remove/05-c-3.sh',
-        '?6-phase-5-remove/06-c-4.sh',
-        '?7-phase-6-join/01-s-1.sh',
-        '?7-phase-6-join/02-s-3.sh',
-        '8-phase-7-clients/01-c-1.sh',
-        '?8-phase-7-clients/02-c-1-clear.sh',
-        '?8-phase-7-clients/03-c-1-join.sh',
-        '8-phase-7-clients/04-c-2-clear.sh',
-        '8-phase-7-clients/05-c-2-join.sh',
-        '8-phase-7-clients/06-c-4.sh',
-        '?8-phase-7-clients/07-c-4-clear.sh',
-        '?8-phase-7-clients/08-c-4-join.sh',
-        '9-phase-8-verify/s-2.sh',
+        '01-prepare-on-s-2.sh',
+        '02-restore-on-s-2.sh',
+        '03-rewrite-on-s-2.sh',
+        '04-start-on-s-2.sh',
+        '05-reattach-on-s-1.sh',
+        '06-reattach-on-s-3.sh',
+        'if-needed/01-remove-s-1-on-s-2.sh',
+        'if-needed/02-remove-s-3-on-s-2.sh',
+        'if-needed/03-remove-c-1-on-s-2.sh',
+        '07-remove-c-2-on-s-2.sh',
+        '08-remove-c-3-on-s-2.sh',
+        'if-needed/04-remove-c-4-on-s-2.sh',
+        'if-needed/05-join-on-s-1.sh',
+        'if-needed/06-join-on-s-3.sh',
+        '09-start-client-c-1-on-s-2.sh',
+        'if-needed/07-clear-on-c-1.sh',
+        'if-needed/08-join-client-c-1-on-s-2.sh',
+        '10-clear-on-c-2.sh',
+        '11-join-client-c-2-on-s-2.sh',
+        '12-start-client-c-4-on-s-2.sh',
+        'if-needed/09-clear-on-c-4.sh',
+        'if-needed/10-join-client-c-4-on-s-2.sh',
+        '13-verify-on-s-2.sh',
       ],
     },
   ],
@@ -97,11 +97,11 @@ const paths: readonly TestCase[] = [
         swarm: { stackFile: '/root/s.yaml' },
       },
       want: [
-        '1-phase-1-prepare/s-1.sh',
-        '2-phase-2-restore/s-1.sh',
-        '3-phase-3-rewrite/s-1.sh',
-        '4-phase-4-start/s-1.sh',
-        '9-phase-8-verify/s-1.sh',
+        '01-prepare-on-s-1.sh',
+        '02-restore-on-s-1.sh',
+        '03-rewrite-on-s-1.sh',
+        '04-start-on-s-1.sh',
+        '05-verify-on-s-1.sh',
       ],
     },
   ],
@@ -109,14 +109,14 @@ const paths: readonly TestCase[] = [
 
 test.each(paths)('scripts in their order: %s', (_, { given, want }) => {
   const turns = executionOrder(planOf(given));
-  expect(turns.map((turn) => (turn.when === 'if-told' ? '?' : '') + turn.path)).toEqual(want);
+  expect(turns.map(({ path }) => path)).toEqual(want);
 });
 
 const kinds: readonly (readonly [string, World, string, string])[] = [
   [
     'salvage where the host has its data',
     { servers: ['alive', 'lost', 'lost'] },
-    '1-phase-1-prepare/s-1.sh',
+    '01-prepare-on-s-1.sh',
     'revive-swarm stop-services stop-container fence-hosts prove-free ' +
       'salvage-snapshot choose-snapshot verify-snapshot',
   ],
@@ -126,7 +126,7 @@ const kinds: readonly (readonly [string, World, string, string])[] = [
       servers: ['alive', 'lost', 'lost'],
       recovery: { snapshot: { source: 'saved', path: '/b/s.db' } },
     },
-    '1-phase-1-prepare/s-1.sh',
+    '01-prepare-on-s-1.sh',
     'revive-swarm stop-services stop-container fence-hosts prove-free ' +
       'choose-snapshot verify-snapshot',
   ],
@@ -137,59 +137,59 @@ const kinds: readonly (readonly [string, World, string, string])[] = [
       recovery: { snapshot: { source: 'freshest', path: '/b/s.db' } },
       swarm: { stackFile: '/root/s.yaml' },
     },
-    '1-phase-1-prepare/s-1.sh',
+    '01-prepare-on-s-1.sh',
     'init-swarm deploy-stack place-service stop-services stop-container fence-hosts prove-free ' +
       'choose-snapshot verify-snapshot',
   ],
   [
-    'after a total loss a host that returns is placed anew',
+    'after a total loss a host that returns is placed on its new node',
     {
       servers: ['replaced', 'returning'],
       recovery: { snapshot: { source: 'saved', path: '/b/s.db' } },
       swarm: { stackFile: '/root/s.yaml' },
     },
-    '5-phase-6-reattach/s-2.sh',
+    '05-reattach-on-s-2.sh',
     'return-to-swarm place-service check-reattachable stop-services stop-container ' +
       'clear-for-reattach drop-stale-member start-reattached prove-voter',
   ],
   [
-    'phase 3 without its parts still looks and mends ownership',
+    'phase 3 without its parts still looks and fixes ownership',
     {
       servers: ['alive', 'lost', 'lost'],
       recovery: { rewriteMembership: 'skip', tokenWindow: 0 },
     },
-    '3-phase-3-rewrite/s-1.sh',
+    '03-rewrite-on-s-1.sh',
     'prove-free fix-ownership',
   ],
   [
     'only clients that may be running are refreshed in phase 4',
     { servers: ['alive', 'lost'], clients: ['alive', 'returning', 'replaced', 'lost'] },
-    '4-phase-4-start/s-1.sh',
+    '04-start-on-s-1.sh',
     'start-service wait-api check-endpoint prove-alone show-leftovers refresh-clients',
   ],
   [
     'a client is stopped before it is removed',
     { servers: ['alive', 'lost'], clients: ['gone'] },
-    '6-phase-5-remove/02-c-1.sh',
+    '06-remove-c-1-on-s-1.sh',
     'stop-services state-threshold check-removable save-specs update-databases remove-record',
   ],
   [
     'a new machine enters the Swarm, and its old node leaves',
     { servers: ['alive', 'replaced'] },
-    '7-phase-6-join/s-2.sh',
+    '06-join-on-s-2.sh',
     'enter-swarm place-service retire-node check-joinable stop-services stop-container ' +
       'clear-for-join drop-stale-member start-service wait-uninitialised join-cluster prove-voter',
   ],
   [
     'all at once, as the guide has it',
     { servers: ['alive', 'lost'], recovery: { restart: 'all-at-once' } },
-    '9-phase-8-verify/s-1.sh',
+    '06-verify-on-s-1.sh',
     'restart-all verify-hosts verify-databases verify-members close-recovery',
   ],
   [
     'no restart',
     { servers: ['alive', 'lost'], recovery: { restart: 'none' } },
-    '9-phase-8-verify/s-1.sh',
+    '06-verify-on-s-1.sh',
     'verify-hosts verify-databases verify-members close-recovery',
   ],
 ];
@@ -201,7 +201,7 @@ test.each(kinds)('steps of a turn: %s', (_, given, path, want) => {
 describe('what the plan says about itself', () => {
   test('an absence has its reason', () => {
     const plan = planOf({ servers: ['alive', 'gone', 'gone'] });
-    const empty = plan.phases.flatMap((phase) => ('because' in phase ? [phase] : []));
+    const empty = plan.phases.filter(({ because }) => because !== null);
     expect(empty.map(({ number, because }) => [number, because])).toEqual([
       [6, 'no other server host is expected back'],
       [7, 'no client host is expected back'],
@@ -224,7 +224,7 @@ describe('what the plan says about itself', () => {
       servers: ['alive', 'lost', 'lost'],
       recovery: { rewriteMembership: 'skip', tokenWindow: 0 },
     });
-    expect(turnAt(plan, '3-phase-3-rewrite/s-1.sh').omits.map(({ guide }) => guide)).toEqual([
+    expect(turnAt(plan, '03-rewrite-on-s-1.sh').omits.map(({ guide }) => guide)).toEqual([
       '3.2',
       '3.2',
     ]);
@@ -237,7 +237,7 @@ describe('what the plan says about itself', () => {
       swarm: { stackFile: '/root/s.yaml' },
     };
     const window = (world: World) =>
-      turnAt(planOf(world), '3-phase-3-rewrite/s-1.sh').steps.some(
+      turnAt(planOf(world), '03-rewrite-on-s-1.sh').steps.some(
         (step) => step.kind === 'token-window',
       );
     expect(window(lost)).toBe(false);
@@ -245,29 +245,29 @@ describe('what the plan says about itself', () => {
     expect(window({ servers: ['alive', 'returning', 'gone'] })).toBe(true);
   });
 
-  test('hosts removed together are named together, the one removed only if told as well', () => {
+  test('hosts removed together are named together, also the one that is removed only if needed', () => {
     const plan = planOf({ servers: ['alive', 'replaced', 'gone', 'lost'] });
     const together = (path: string) =>
       turnAt(plan, path).steps.flatMap((step) =>
         step.kind === 'update-databases' ? step.params.together : [],
       );
-    expect(together('6-phase-5-remove/01-s-2.sh')).toEqual(['s-3']);
-    expect(together('6-phase-5-remove/03-s-4.sh')).toEqual(['s-2', 's-3']);
+    expect(together('06-remove-s-2-on-s-1.sh')).toEqual(['s-3']);
+    expect(together('if-needed/01-remove-s-4-on-s-1.sh')).toEqual(['s-2', 's-3']);
   });
 
-  test('each script names the next: of its own host where told, else of the expected way', () => {
+  test('each script names the next: of its own host if it is an if-needed script, else the next expected one', () => {
     const plan = planOf({ servers: ['alive', 'returning', 'returning'] });
-    expect(turnAt(plan, '4-phase-4-start/s-1.sh').next).toEqual([
-      'Next: 5-phase-6-reattach/01-s-2.sh on s-2 (10.0.1.2)',
+    expect(turnAt(plan, '04-start-on-s-1.sh').next).toEqual([
+      'Next: 05-reattach-on-s-2.sh on s-2 (10.0.1.2)',
     ]);
-    expect(turnAt(plan, '3-phase-3-rewrite/s-1.sh').next).toEqual([
-      'Next: 4-phase-4-start/s-1.sh here on s-1',
+    expect(turnAt(plan, '03-rewrite-on-s-1.sh').next).toEqual([
+      'Next: 04-start-on-s-1.sh here on s-1',
     ]);
-    expect(turnAt(plan, '6-phase-5-remove/02-s-3.sh').next).toEqual([
-      'Next: 7-phase-6-join/02-s-3.sh on s-3 (10.0.1.3)',
+    expect(turnAt(plan, 'if-needed/02-remove-s-3-on-s-1.sh').next).toEqual([
+      'Next: if-needed/04-join-on-s-3.sh on s-3 (10.0.1.3)',
     ]);
-    expect(turnAt(plan, '7-phase-6-join/01-s-2.sh').next).toEqual([
-      'Next: 9-phase-8-verify/s-1.sh on s-1 (10.0.1.1)',
+    expect(turnAt(plan, 'if-needed/03-join-on-s-2.sh').next).toEqual([
+      'Next: 07-verify-on-s-1.sh on s-1 (10.0.1.1)',
     ]);
   });
 
@@ -277,12 +277,19 @@ describe('what the plan says about itself', () => {
     expect(plans.map((plan) => plan.quorum.verdict)).toEqual(['unknown', 'unknown', 'unknown']);
   });
 
-  test('the verification does not insist on hosts of which nothing is declared', () => {
+  test('the verification asks of every other host whether it is back or was removed', () => {
     const needs = (world: World) =>
-      turnAt(planOf(world), '9-phase-8-verify/s-1.sh').steps.flatMap((step) =>
-        step.needs.flatMap((need) => ('host' in need ? [need.host] : [])),
-      );
-    expect(new Set(needs({ servers: ['alive', 'lost', 'returning'] }))).toEqual(new Set(['s-3']));
-    expect(needs({ servers: ['-', '-', '-'] })).toEqual([]);
+      executionOrder(planOf(world))
+        .at(-1)
+        ?.steps.flatMap((step) =>
+          step.needs.flatMap((need) => ('host' in need ? [`${need.fact} ${need.host}`] : [])),
+        );
+    expect(needs({ servers: ['alive', 'lost', 'gone', 'returning'], clients: ['lost'] })).toEqual([
+      'member-back s-2',
+      'record-removed s-3',
+      'member-back s-4',
+      'client-back c-1',
+    ]);
+    expect(needs({ servers: ['-', '-', '-'] })).toHaveLength(2);
   });
 });

@@ -47,9 +47,21 @@ test.each<readonly [string, string, string, RegExp]>([
   ],
   [
     'a path out of the bundle',
-    text.replace('"path": "2-phase-2-restore/s-1.sh"', '"path": "../s-1.sh"'),
+    text.replace('"path": "02-restore-on-s-1.sh"', '"path": "../s-1.sh"'),
     'PLAN003',
     /path/,
+  ],
+  [
+    'two scripts in one place',
+    text.replace('"order": 3', '"order": 2'),
+    'PLAN003',
+    /03-rewrite-on-s-1\.sh: not in the order of execution/,
+  ],
+  [
+    'a path that sorts in another place',
+    text.replace('"path": "02-restore-on-s-1.sh"', '"path": "05-restore-on-s-1.sh"'),
+    'PLAN003',
+    /03-rewrite-on-s-1\.sh: not in the order of execution/,
   ],
   [
     'a host that is not there',

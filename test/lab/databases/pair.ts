@@ -205,7 +205,7 @@ async function patroniPid(machine: Machine): Promise<string | null> {
 export async function loginsOf(instance: Instance): Promise<number> {
   const text = await readFile(join(rootOf(instance.host.machine), home, 'patroni.log'), 'utf8');
   const logins = text.match(/Trying to authenticate on Etcd/g)?.length ?? 0;
-  if (logins === 0) throw new Error(`Patroni on ${instance.host.id} tells of no login`);
+  if (logins === 0) throw new Error(`Patroni on ${instance.host.id} reports no login`);
   return logins;
 }
 

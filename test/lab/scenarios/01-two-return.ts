@@ -36,6 +36,7 @@ export const twoReturnOlder: Scenario = {
   name: '1-older',
   title: '3 servers, 2 lost, both return, older generation: removed and joined',
   generation: '0.6',
+  extra: true,
   run: async (stage) => {
     const prepared = await prepare(stage, servers(3));
     await lose(stage, prepared.cluster, lost);

@@ -54,13 +54,13 @@ export const oneReplacedOlder: Scenario = {
 async function replaceOne(
   stage: Stage,
   prepared: Prepared,
-  way: Pick<Story, 'refused' | 'told'>,
+  way: Pick<Story, 'refused' | 'named'>,
   databasesChanged: boolean,
 ): Promise<Outcome> {
   const { cluster } = prepared;
   await lose(stage, cluster, ['host-2', 'host-3']);
   const returns = returnBefore(stage, cluster, 'host-2', ['host-2']);
-  const isNew = (turn: Turn): boolean => turn.path.includes('-join/') && turn.host === 'host-3';
+  const isNew = (turn: Turn): boolean => turn.role === 'join' && turn.host === 'host-3';
   return recover(stage, prepared, {
     states: { 'host-2': 'returning', 'host-3': 'replaced' },
     recovery: { host: 'host-1' },

@@ -1,5 +1,5 @@
 // Scenario 3: every server lost. The recovery host is a new machine with the same identity, a backup
-// of its certificates and configuration, and a saved snapshot; the Swarm and the stack are made anew.
+// of its certificates and configuration, and a saved snapshot; the Swarm and the stack are new.
 // One other host comes back with its disk, the third never does.
 
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
@@ -37,7 +37,7 @@ export const totalLoss: Scenario = {
       'host-1',
     );
     const owner = await sendOperator(cluster, early, `${stage.name}-before`);
-    await act(owner, 'before/snapshot-host-1.sh');
+    await act(owner, 'before/snapshot-on-host-1.sh');
     const backup = join(cluster.network.state.directory, 'backup');
     const data = join(rootOf(recovery.machine), recovery.dataDirectory);
     const snapshots = join(data, 'plan-recovery/snapshots');
@@ -71,13 +71,13 @@ export const totalLoss: Scenario = {
         bundle,
         story: {
           before: async (turn) => {
-            if (turn.path.includes('-reattach/') && turn.host === 'host-2') {
+            if (turn.role === 'reattach' && turn.host === 'host-2') {
               await returnHosts(stage, cluster, ['host-2']);
               await handOverToken(cluster, 'host-1', 'host-2', 'manager');
             }
           },
           options: (turn) =>
-            turn.path.includes('-reattach/') ? ['--swarm-token-file', '/root/swarm-token'] : [],
+            turn.role === 'reattach' ? ['--swarm-token-file', '/root/swarm-token'] : [],
         },
         expected: {
           recoveryHost: 'host-1',

@@ -6,6 +6,7 @@ export const even: Scenario = {
   name: '4',
   title: '4 servers, 2 lost (an even number); a survivor is reattached too',
   generation: '0.9',
+  extra: true,
   run: async (stage) => {
     const prepared = await prepare(stage, servers(4));
     const lost = ['host-3', 'host-4'];

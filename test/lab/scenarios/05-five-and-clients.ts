@@ -30,6 +30,7 @@ export const fiveAndClients: Scenario = {
   name: '5',
   title: '5 servers, 3 lost, 2 clients, 1 lost; a space in the path, other ports',
   generation: '0.9',
+  long: true,
   run: (stage) => loseThree(stage, {}),
 };
 
@@ -41,7 +42,7 @@ export const fiveAndClientsOlder: Scenario = {
   run: (stage) => loseThree(stage, olderWay(['host-2', 'host-3', 'host-4', 'host-5'])),
 };
 
-async function loseThree(stage: Stage, way: Pick<Story, 'refused' | 'told'>): Promise<Outcome> {
+async function loseThree(stage: Stage, way: Pick<Story, 'refused' | 'named'>): Promise<Outcome> {
   const prepared = await prepare(
     stage,
     specs.map((spec) => ({ ...spec, ...own })),

@@ -1,6 +1,6 @@
 // Scenario 7: the old majority comes back in the middle: power returns to both lost hosts before
 // phase 4, is cut again, and returns again before their phase 6. Never may the old quorum take a
-// write beside the restored cluster.
+// write next to the restored cluster.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, etcdctl, hostOf } from '../cluster.ts';
@@ -21,9 +21,11 @@ const lost = ['host-2', 'host-3'];
 const secondsAlone = 40;
 
 export const majorityReturns: Scenario = {
+  extra: true,
   name: '7',
   title: 'the old majority comes back in the middle, twice: no split brain',
   generation: '0.9',
+  long: true,
   run: async (stage) => {
     const prepared = await prepare(stage, servers(3));
     const { cluster } = prepared;
@@ -33,13 +35,13 @@ export const majorityReturns: Scenario = {
       recovery: { host: 'host-1' },
       story: {
         before: async (turn, bundle, operator) => {
-          if (turn.path.startsWith('4-')) {
+          if (turn.role === 'start') {
             await returnHosts(stage, cluster, lost);
             await proveSilent(stage, cluster);
             await lose(stage, cluster, lost);
             await reviveAgain(stage, operator, turn.path, bundle.turns[0]?.path ?? '');
           }
-          if (turn.path.includes('-reattach/') && turn.host === 'host-2') {
+          if (turn.role === 'reattach' && turn.host === 'host-2') {
             await returnHosts(stage, cluster, lost);
             await proveSilent(stage, cluster);
           }
@@ -62,8 +64,8 @@ async function reviveAgain(
 ): Promise<void> {
   const ran = await runScript(operator, path, ['--apply'], [0, 75]);
   if (ran.status === 0) return;
-  if (!/script of phase 1/.test(ran.output)) {
-    throw new Error(`phase 4 stopped without naming phase 1:\n${ran.output}`);
+  if (!ran.output.includes(first)) {
+    throw new Error(`phase 4 stopped without naming ${first}:\n${ran.output}`);
   }
   stage.note('phase 4 stops: Swarm has lost its managers again; phase 1 is run once more');
   await act(

@@ -20,6 +20,7 @@ const states = { 'host-2': 'returning', 'host-3': 'returning' } as const;
 const recovery = { host: 'host-1', rejoin: 'guide' };
 
 export const guideOrder: Scenario = {
+  extra: true,
   name: '9',
   title: "the guide's own order, databases on several lost hosts: no deadlock",
   generation: '0.9',
@@ -36,9 +37,11 @@ export const guideOrder: Scenario = {
       states,
       recovery,
       story: {
-        before: returnBefore(stage, cluster, 'host-2', lost, '-join/'),
-        told: (bundle) =>
-          bundle.turns.filter((t) => /-(remove|join)\//.test(t.path)).map((t) => t.path),
+        before: returnBefore(stage, cluster, 'host-2', lost, 'join'),
+        named: (bundle) =>
+          bundle.turns
+            .filter(({ role }) => role === 'remove' || role === 'join')
+            .map(({ path }) => path),
       },
       expected: { recoveryHost: 'host-1', databasesChanged: true },
     });
@@ -61,16 +64,17 @@ export const guideOrderOlder: Scenario = {
   name: '9-older',
   title: "the guide's own order, databases on lost hosts, older generation: a clear stop",
   generation: '0.6',
+  extra: true,
   run: async (stage) => {
     const prepared = await prepare(stage, servers(3), {
       fill: (cluster) => createDatabase(cluster, 'db1', ['host-1', 'host-2', 'host-3']),
     });
     await lose(stage, prepared.cluster, lost);
     const begun = await startRecovery(stage, prepared, { states, recovery });
-    const removal = begun.bundle.turns.find((turn) => turn.path.includes('-remove/'));
+    const removal = begun.bundle.turns.find((turn) => turn.role === 'remove');
     if (removal === undefined) throw new Error('the plan has no removal');
     const ran = await begun.follow({
-      told: () => [removal.path],
+      named: () => [removal.path],
       refused: (turn) => turn.path === removal.path,
       last: removal.path,
     });
@@ -81,7 +85,7 @@ export const guideOrderOlder: Scenario = {
     return {
       ...ran,
       verdict: 'clear stop',
-      proofs: ['the removal stops, tells why, and has changed nothing'],
+      proofs: ['the removal stops, says why, and has changed nothing'],
     };
   },
 };

@@ -1,10 +1,9 @@
 // Scenario 12: a reattachment killed at its worst moments (data set aside; configuration rewritten;
 // service started), and one that finds a stale learner of itself in the member list.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, etcdctl, hostOf, membersOf } from '../cluster.ts';
-import { begin, run, until } from '../machines.ts';
-import { type Operator, scriptLogs } from '../operator.ts';
+import { run, until } from '../machines.ts';
+import { runUntil } from '../operator.ts';
 import { lose, prepare, recover, returnBefore, type Scenario, servers } from '../stage.ts';
 
 const lost = ['host-2', 'host-3'];
@@ -14,15 +13,17 @@ const moments: readonly { readonly name: string; readonly after: RegExp }[] = [
   { name: 'its data were set aside', after: /run: mv -T -- \S*\/etcd / },
   {
     name: 'its configuration was rewritten',
-    after: /run: put_file \S*generated\.config\.json|generated\.config\.json names the recovery/,
+    after:
+      /run: install -m \S+ \/dev\/stdin \S*generated\.config\.json|generated\.config\.json names the recovery/,
   },
-  { name: 'its service was started', after: /waiting until \S+ shows how it went/ },
+  { name: 'its service was started', after: /waiting until \S+ reports the result/i },
 ];
 
 export const killedReattachment: Scenario = {
   name: '12',
   title: 'a reattachment killed at its worst moments, and one that finds a stale learner',
   generation: '0.9',
+  extra: true,
   run: async (stage) => {
     const prepared = await prepare(stage, servers(3));
     const { cluster } = prepared;
@@ -35,10 +36,12 @@ export const killedReattachment: Scenario = {
       story: {
         before: async (turn, bundle, operator) => {
           await returns(turn, bundle, operator);
-          if (!turn.path.includes('-reattach/')) return;
+          if (turn.role !== 'reattach') return;
           if (turn.host === 'host-2') {
             for (const moment of moments) {
-              await killAfter(operator, turn.path, moment.after);
+              const script = await runUntil(operator, turn.path, [], moment.after);
+              await script.kill();
+              await script.done;
               stage.note(`killed after ${moment.name}`);
               killed.push(`killed after ${moment.name}: finished by running it again`);
             }
@@ -67,26 +70,6 @@ export const killedReattachment: Scenario = {
   },
 };
 
-/** Runs a script and kills it, with all it has started, once its log shows a line. */
-async function killAfter(operator: Operator, path: string, line: RegExp): Promise<void> {
-  const host = hostOf(operator.cluster, pathHost(operator, path));
-  const seen = (await scriptLogs(host, path)).length;
-  const script = begin(host.machine, ['bash', `/root/recovery/${path}`, '--apply']);
-  let over = false;
-  void script.done.then(() => {
-    over = true;
-  });
-  const deadline = Date.now() + 180_000;
-  // The next command of the script starts within milliseconds.
-  while (!line.test((await scriptLogs(host, path)).slice(seen))) {
-    if (over) throw new Error(`${path} ended before ${line}:\n${(await script.done).stderr}`);
-    if (Date.now() > deadline) throw new Error(`${path}: no ${line} within 180 s`);
-    await sleep(3);
-  }
-  await script.kill();
-  await script.done;
-}
-
 /** Kills the container of host-2 as soon as its member entry is there, whatever its state. */
 async function killWhileJoining(cluster: Cluster): Promise<void> {
   const [recovery, host] = [hostOf(cluster, 'host-1'), hostOf(cluster, 'host-2')];
@@ -97,6 +80,3 @@ async function killWhileJoining(cluster: Cluster): Promise<void> {
   const kill = `docker ps --quiet --filter '${filter}' | xargs --no-run-if-empty docker kill`;
   await run(host.machine, ['sh', '-c', kill]);
 }
-
-const pathHost = (operator: Operator, path: string): string =>
-  operator.bundle.turns.find((turn) => turn.path === path)?.host ?? '';

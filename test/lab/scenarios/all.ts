@@ -13,6 +13,13 @@ import { guideOrder, guideOrderOlder } from './09-guide-order.ts';
 import { undo } from './10-undo.ts';
 import { databasesSurvive, databasesWithoutWindow } from './11-databases.ts';
 import { killedReattachment } from './12-killed-reattachment.ts';
+import { rebooted } from './13-rebooted.ts';
+import { staleSurvivor } from './14-stale-survivor.ts';
+import { twoOperatorsInTurn, twoOperatorsTogether } from './15-two-operators.ts';
+import { secondDisaster } from './16-second-disaster.ts';
+import { neverReturns } from './17-never-returns.ts';
+import { powerCuts } from './18-power-cuts.ts';
+import { lostInTheMiddle, recoverAlone } from './20-recover-alone.ts';
 
 export const scenarios: readonly Scenario[] = [
   twoReturn,
@@ -32,4 +39,13 @@ export const scenarios: readonly Scenario[] = [
   databasesSurvive,
   databasesWithoutWindow,
   killedReattachment,
+  rebooted,
+  staleSurvivor,
+  twoOperatorsInTurn,
+  twoOperatorsTogether,
+  secondDisaster,
+  neverReturns,
+  powerCuts,
+  recoverAlone,
+  lostInTheMiddle,
 ];

@@ -141,7 +141,7 @@ func certificatePool(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// finish tells a waiting init or join how the start of the services went.
+// finish reports to a waiting init or join how the start of the services went.
 func (p *api) finish(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -217,7 +217,7 @@ func readBody(request *http.Request, fields []string) (map[string]any, error) {
 	if fields == nil {
 		return nil, nil
 	}
-	// What curl -d sends unless told otherwise is refused.
+	// What curl -d sends by default is refused.
 	if kind, _, err := mime.ParseMediaType(request.Header.Get("Content-Type")); err == nil &&
 		kind != "application/json" {
 		return nil, validationError{"unsupported_media_type", "unsupported media type " + kind}

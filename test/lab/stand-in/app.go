@@ -91,7 +91,7 @@ func (a *app) startServices(service context.Context) error {
 }
 
 // shutdown ends in order. The real one writes to etcd on its way out (leadership, queues), so
-// without quorum it does not end by itself until its grace period has passed.
+// without quorum it does not end until its grace period has passed.
 func (a *app) shutdown(reason error) error {
 	if reason != nil {
 		logInfo("shutting down due to error", "error", reason.Error())

@@ -138,7 +138,7 @@ func userPrincipalID(hostID string) string   { return "host:" + hostID + ":etcd-
 func serverPrincipalID(hostID string) string { return "host:" + hostID + ":etcd-server" }
 
 // issue gives the principal kept under id, or makes it: a certificate of that common name for those
-// addresses. One that no longer fits the addresses is made anew.
+// addresses. One that no longer fits the addresses is created again.
 func (a *authority) issue(
 	ctx context.Context, client *clientv3.Client, id, name string, addresses []string,
 ) (principal, error) {

@@ -1,4 +1,4 @@
-// Turns the Go files beside this one into the static binary of the stand-in Control Plane.
+// Turns the Go files in this folder into the static binary of the stand-in Control Plane.
 
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';

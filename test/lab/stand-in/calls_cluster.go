@@ -38,7 +38,7 @@ func (p *api) table() []route {
 }
 
 // version answers at all times, also uninitialised and without quorum. A self-built real one says
-// (devel) too: the generation is told by the shapes, not by this.
+// (devel) too: the generation shows in the shapes, not in this.
 func (p *api) version(exchange) (answer, error) {
 	return ok(map[string]any{
 		"version": "(devel)", "revision": "", "revision_time": "", "arch": runtime.GOARCH,

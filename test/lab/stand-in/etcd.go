@@ -201,7 +201,7 @@ func (n *etcdNode) saveEndpoints(ctx context.Context, client *clientv3.Client) e
 	})
 }
 
-// failures reports an embedded server that ends by itself; nil in client mode.
+// failures reports an embedded server that ends unasked; nil in client mode.
 func (n *etcdNode) failures() <-chan error {
 	if n.server == nil {
 		return nil

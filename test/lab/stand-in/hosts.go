@@ -99,7 +99,7 @@ func (a *app) updateStatus(ctx context.Context) error {
 }
 
 // watchHost writes record and status now and every 15 s. As in the real one its requests have no
-// deadline: one that etcd holds back (an old token after a restore) stops the whole watch.
+// deadline: one that etcd holds back (an old token after a restore) stops the complete watch.
 func (a *app) watchHost(ctx context.Context) {
 	every(ctx, statusInterval, func() {
 		if err := errors.Join(a.updateHost(ctx), a.updateStatus(ctx)); err != nil {

@@ -287,7 +287,7 @@ func (s *settings) serverURLs() []string {
 	return urls
 }
 
-// hook tells whether a test hook names value: PLAN_LAB_FAIL_CREATE, PLAN_LAB_FAIL_UPDATE and
+// hook reports whether a test hook names value: PLAN_LAB_FAIL_CREATE, PLAN_LAB_FAIL_UPDATE and
 // PLAN_LAB_HANG_UPDATE hold database ids separated by commas, in the environment or, so that a test
 // can change them while the program runs, as NAME=VALUE lines of plan-lab.env in the data directory.
 func (s *settings) hook(name, value string) bool {

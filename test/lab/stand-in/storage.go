@@ -46,7 +46,7 @@ func decode(raw []byte, value any) error {
 	return json.NewDecoder(reader).Decode(value)
 }
 
-// put writes value under key. ctx decides how long it may wait; without a deadline, for ever.
+// put writes value under key. ctx decides how long it may wait; without a deadline, without limit.
 func put(ctx context.Context, client *clientv3.Client, key string, value any) error {
 	encoded, err := encode(value)
 	if err != nil {
@@ -58,7 +58,7 @@ func put(ctx context.Context, client *clientv3.Client, key string, value any) er
 	return nil
 }
 
-// create writes value under key if it holds nothing, and tells whether it did.
+// create writes value under key if it holds nothing, and reports whether it did.
 func create(ctx context.Context, client *clientv3.Client, key string, value any) (bool, error) {
 	encoded, err := encode(value)
 	if err != nil {

@@ -84,7 +84,7 @@ func newTask(scope, entity, kind, parent string) storedTask {
 	return task
 }
 
-// setTask moves a task on; a completed one stays as it is. Failure is told by cause.
+// setTask moves a task on; a completed one stays as it is. A cause means failure.
 func (a *app) setTask(ctx context.Context, key, status string, cause error) error {
 	task, err := a.readTask(ctx, key)
 	if err != nil {

@@ -1,39 +1,48 @@
 # shellcheck shell=bash
 # Read by the bash of a script under test (BASH_ENV), before its first line. A second slept passes
-# at once, in SECONDS and in the world; /proc shows the world's processes and ports only.
+# at once, on the machine's clock and in the world; /proc shows the world's processes and ports only.
 sleep() {
-  local whole="${1%%.*}"
-  SECONDS=$((SECONDS + ${whole:-0} * ${WORLD_PACE:-4}))
+  local whole="${1%%.*}" up rest
+  read -r up rest <"${WORLD}/uptime"
+  whole=$((${whole:-0} > 0 ? ${whole:-0} * ${WORLD_PACE:-4} : 1))
+  printf '%s.00 %s\n' "$((${up%%.*} + whole))" "${rest}" >"${WORLD}/uptime.$$.${BASHPID}"
+  "${WORLD_SUITE}/real/mv" -f "${WORLD}/uptime.$$.${BASHPID}" "${WORLD}/uptime"
   local -a pending=("${WORLD}"/pending/*)
   if [[ -e "${pending[0]}" ]]; then tick; fi
-  command sleep 0.002
+  "${WORLD_SUITE}/real/sleep" 0.002
 }
 
 cat() {
   case "$*" in
-    *'/proc/net/tcp'*) proc-net-tcp ;;
-    *'/etc/machine-id'*) command cat -- "${WORLD}/state/host/${WORLD_HOST}/machine-id" ;;
-    *) command cat "$@" ;;
+    *'/proc/net/tcp'*)
+      [[ ! -e "${WORLD}/state/no-proc" ]] || return 1
+      proc-net-tcp
+      ;;
+    *'/proc/self/mountinfo'*)
+      [[ ! -e "${WORLD}/state/no-proc" ]] || return 1
+      printf '22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n'
+      [[ ! -e "${WORLD}/state/mounts" ]] || "${WORLD_SUITE}/real/cat" -- "${WORLD}/state/mounts"
+      ;;
+    *'/etc/machine-id'*) "${WORLD_SUITE}/real/cat" -- "${WORLD}/state/host/${WORLD_HOST}/machine-id" ;;
+    *) "${WORLD_SUITE}/real/cat" "$@" ;;
   esac
 }
 
-find() {
-  local argument pid
-  local -a rest=() places=()
-  if [[ "$*" != *'/proc/'* ]]; then
-    command find "$@"
+# A limit on what may be written is for the command it is set for, not for the world's own books.
+ulimit() {
+  [[ "$1 ${2:-}" == '-f 0' ]] || builtin ulimit "$@"
+  export WORLD_LIMIT="$2"
+}
+
+# The file system a test says the data are on.
+stat() {
+  if [[ "$1 $2 $3" == '-f -c %T' && "$*" == *"${WORLD}/disk/"* ]]; then
+    if [[ -e "${WORLD}/state/filesystem" ]]; then
+      "${WORLD_SUITE}/real/cat" -- "${WORLD}/state/filesystem"
+    else
+      printf 'ext2/ext3\n'
+    fi
     return
   fi
-  for argument in "$@"; do
-    [[ "${argument}" == /proc/* ]] || rest+=("${argument}")
-  done
-  for pid in "${WORLD}"/processes/*; do
-    [[ ! -d "/proc/${pid##*/}/fd" ]] || places+=("/proc/${pid##*/}/fd")
-  done
-  ((${#places[@]} > 0)) || return 0
-  if [[ "${rest[0]}" == '-L' ]]; then
-    command find -L "${places[@]}" "${rest[@]:1}"
-  else
-    command find "${places[@]}" "${rest[@]}"
-  fi
+  command stat "$@"
 }

@@ -14,6 +14,7 @@ act() {
   take generation generation
   ANSWERS="${WORLD_SUITE}/answers/${generation}"
   GENERATION="${generation}"
+  if [[ "${SOCKET}" == '/nonexistent' ]]; then return 7; fi
   if [[ -n "${SOCKET}" ]]; then
     curl_engine "${url}"
     return
@@ -26,11 +27,19 @@ act() {
   host="${authority%:*}"
   host="${host#\[}"
   host="${host%\]}"
-  if [[ "${host}" == 127.0.0.1 ]]; then
+  if [[ -e "${STATE_DIR}/names/${host}" ]]; then IFS= read -r host <"${STATE_DIR}/names/${host}"; fi
+  if [[ "${host}" == 127.0.0.1 && "${scheme}" == https ]]; then
+    curl_copy "https://${authority}"
+    return
+  elif [[ "${host}" == 127.0.0.1 ]]; then
     curl_metrics "http://${authority}"
     return
   fi
   host_at "${host}" "${port}"
+  if [[ "${KIND}" == client ]]; then
+    curl_etcd "${authority}"
+    return
+  fi
   if [[ "${KIND}" != api ]]; then
     printf 'curl: (6) Could not resolve host: %s\n' "${host}" >&2
     return 6
@@ -54,21 +63,27 @@ act() {
 }
 
 curl_options() {
-  SOCKET='' URL=''
+  SOCKET='' URL='' WRITE='' KEY=''
   while (($# > 0)); do
     case "$1" in
-      --silent | --show-error | --globoff) ;;
-      --noproxy | --connect-timeout | --max-time | --write-out | --header) shift ;;
+      -q | --silent | --show-error | --globoff) ;;
+      --noproxy | --connect-timeout | --max-time | --header) shift ;;
+      --write-out) WRITE="$2" && shift ;;
       --output) OUTPUT="$2" && shift ;;
       --dump-header) HEADERS="$2" && shift ;;
       --request) METHOD="$2" && shift ;;
       --cacert) CACERT="$2" && shift ;;
       --cert) CERT="$2" && shift ;;
-      --key) shift ;;
+      --key) KEY="$2" && shift ;;
       --unix-socket) SOCKET="$2" && shift ;;
       --data-binary)
-        [[ "$2" == @* ]] || broken "a body as an argument"
-        BODY=$(<"${2#@}")
+        if [[ "$2" == @* ]]; then
+          BODY=$(<"${2#@}")
+        elif [[ "$2" == '{"linearizable": false}' ]]; then
+          BODY="$2"
+        else
+          broken "a body as an argument"
+        fi
         shift
         ;;
       --) ;;
@@ -79,7 +94,7 @@ curl_options() {
   done
 }
 
-# Over https only whoever shows the client certificate of the API is heard.
+# Over https the API answers only clients with its client certificate.
 curl_tls() {
   local want
   take want scheme http
@@ -100,7 +115,105 @@ reply() {
     printf 'HTTP/1.1 %s\r\nDate: %(%a, %d %b %Y %H:%M:%S GMT)T\r\n\r\n' "$1" \
       "$((EPOCHSECONDS + $(clock_there)))" >"${HEADERS}"
   fi
-  printf '%s' "$1"
+  written "$1" 0.000321
+}
+
+# written STATUS CONNECTED: what --write-out asks for.
+written() {
+  local text="${WRITE:-%{http_code\}}"
+  text="${text//%\{http_code\}/$1}"
+  text="${text//%\{time_connect\}/$2}"
+  printf '%b' "${text}"
+}
+
+# curl_etcd AUTHORITY: the health and the figures that an etcd reports to clients with a certificate.
+curl_etcd() {
+  local cp power port word reason
+  take power "host/${AT}/power" off
+  take cp "host/${AT}/cp" off
+  port="${1##*:}"
+  word="${1%:*}"
+  word="${word#\[}"
+  word=$(port_state "${word%\]}" "${port}")
+  case "${word}" in
+    open) ;;
+    closed)
+      printf 'curl: (7) Failed to connect to %s port %s: Connection refused\n' "${1%:*}" "${port}" >&2
+      written 000 0.000000
+      return 7
+      ;;
+    *)
+      printf 'curl: (28) Connection timed out after 2001 milliseconds\n' >&2
+      written 000 0.000000
+      return 28
+      ;;
+  esac
+  take word "host/${AT}/mute" no
+  if [[ "${word}" == yes ]]; then
+    written 000 0.000310
+    return 28
+  fi
+  if [[ ! -s "${CACERT}" || ! -s "${CERT}" || ! -s "${KEY}" ]]; then
+    printf 'curl: (58) could not load PEM client certificate\n' >&2
+    written 000 0.000310
+    return 58
+  fi
+  if ! openssl verify -CAfile "${CACERT}" "${CERT}" >/dev/null 2>&1; then
+    printf 'curl: (56) OpenSSL SSL_read: error:0A000415:SSL routines::sslv3 alert certificate expired, errno 0\n' >&2
+    written 000 0.000310
+    return 56
+  fi
+  case "${THERE}" in
+    /health*)
+      take reason "host/${AT}/health"
+      word='{"health":"true","reason":""}'
+      if [[ -n "${reason}" ]]; then
+        word="{\"health\":\"false\",\"reason\":\"${reason}\"}"
+      elif [[ "${cp}" == noquorum || "${cp}" == stuck ]] || { [[ "${cp}" == serving ]] && ! quorate; }; then
+        word='{"health":"false","reason":"RAFT NO LEADER"}'
+      fi
+      printf '%s' "${word}"
+      ;;
+    /metrics)
+      data_of "${AT}"
+      db_field "${DATA}/etcd/member/snap/db" revision
+      take word "host/${AT}/revision" "${FIELD_TEXT}"
+      if [[ "${word}" == none ]]; then word=''; fi
+      take reason "host/${AT}/raft-index" "${word}"
+      [[ -z "${word}" ]] || printf 'etcd_debugging_mvcc_current_revision %s\netcd_server_proposals_applied_total %s\n' "${word}" "${reason}"
+      printf 'etcd_debugging_mvcc_keys_total 321\netcd_mvcc_db_total_size_in_bytes 2.048e+03\n'
+      ;;
+    /v3/cluster/member/list)
+      [[ "${BODY}" == '{"linearizable": false}' ]] || broken "member list ${BODY}"
+      take word "host/${AT}/etcd-cluster" 4029814307242181956
+      printf '{"header":{"cluster_id":"%s", "member_id":"18028722028808219690", "raft_term":"2"}, "members":[]}' "${word}"
+      printf 'HTTP/2 200\r\ndate: %(%a, %d %b %Y %H:%M:%S GMT)T\r\n\r\n' \
+        "$((EPOCHSECONDS + $(clock_there)))" >"${HEADERS}"
+      return
+      ;;
+    *) broken "etcd ${THERE}" ;;
+  esac
+  written 200 0.000310
+}
+
+# curl_copy URL: an etcd that a script has started on a copy of its data.
+curl_copy() {
+  local directory
+  if ! process_on "$1" || ! grep -qxF ready=yes "${PROCESS}"; then
+    written 000 0.000000
+    return 7
+  fi
+  directory=$(sed -n 's/^directory=//p' "${PROCESS}")
+  db_field "${directory}/member/snap/db" revision
+  case "${THERE}" in
+    /health*) printf '{"health":"true","reason":""}' ;;
+    /metrics)
+      printf 'etcd_debugging_mvcc_current_revision %s\netcd_server_proposals_applied_total 99999\n' \
+        "${FIELD_TEXT}"
+      printf 'etcd_debugging_mvcc_keys_total 321\n'
+      ;;
+    *) broken "etcd on a copy ${THERE}" ;;
+  esac
 }
 
 clock_there() {

@@ -4,6 +4,7 @@
 
 is_mutation() {
   case "$1 ${2:-}" in
+    'node update') [[ " $* " != *' --availability active '* ]] ;; # what it is already
     'service scale' | 'service update' | 'swarm init' | 'swarm leave' | 'node demote' | \
       'node rm' | 'node promote' | 'stack deploy' | 'kill '*) return 0 ;;
     *) return 1 ;;
@@ -15,26 +16,31 @@ act() {
   take SWARM "host/${WORLD_HOST}/swarm" inactive
   take SWARM_ID "host/${WORLD_HOST}/swarm-id"
   take CURRENT_SWARM swarm-id
-  if [[ "${SWARM}" == down ]]; then
+  if [[ "${SWARM}" == down || "${SWARM}" == mute ]]; then
     printf 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.\n' >&2
     return 1
   fi
   case "$1 ${2:-}" in
     'info --format') docker_info "$3" ;;
     'ps --quiet') docker_ps "$@" ;;
+    'ps --all') docker_ps_all "$@" ;;
     'kill '*) docker_kill "$@" ;;
     'swarm init') docker_swarm_init "$@" ;;
     'swarm leave')
       put "host/${WORLD_HOST}/swarm" inactive
       put "host/${WORLD_HOST}/swarm-id" ''
       put "host/${WORLD_HOST}/node" ''
+      swarm_certificate "${WORLD_HOST}"
       ;;
-    'inspect --type') docker_inspect_task "${@:4}" ;;
+    'inspect --type')
+      if [[ "$3" == 'container' ]]; then docker_inspect_container "$@"; else docker_inspect_task "${@:4}"; fi
+      ;;
     'node '* | 'service '* | 'stack '*)
       docker_needs_manager || return 1
       case "$1 $2" in
         'node ls') docker_node_ls "$@" ;;
         'node inspect') docker_node_inspect "$@" ;;
+        'node update') docker_node_update "${@:3}" ;;
         'node demote')
           put "node/$3/role" worker
           ;;
@@ -82,10 +88,17 @@ docker_info() {
         manager | leaderless) printf 'active true\n' ;;
         worker) printf 'active false\n' ;;
         inactive) printf 'inactive false\n' ;;
+        recovering) printf 'pending true\n' ;;
         *) printf '%s false\n' "${SWARM}" ;;
       esac
       ;;
     '{{.Swarm.NodeID}}') printf '%s\n' "${node}" ;;
+    '{{.Name}}|{{.Swarm.NodeAddr}}')
+      take host docker-name "${WORLD_HOST}"
+      take address docker-address 192.0.2.1
+      printf '%s|%s\n' "${host}" "${address}"
+      ;;
+    '{{.DockerRootDir}}') printf '%s\n' "${WORLD}/disk/${WORLD_HOST}/var/lib/docker" ;;
     '{{range .Swarm.RemoteManagers}}{{println .Addr}}{{end}}' | \
       '{{range .Swarm.RemoteManagers}}{{.NodeID}} {{.Addr}} {{end}}')
       for host in "${HOSTS[@]}"; do
@@ -125,6 +138,32 @@ docker_ps() {
   if [[ "${SERVICE_NAME}" == "${4##*=}" && -n "${container}" ]]; then printf '%s\n' "${container}"; fi
 }
 
+# docker_ps_all: containers of a service on this machine, also those that have ended.
+docker_ps_all() {
+  local container
+  [[ "$3" == '--quiet' && "$4" == '--no-trunc' && "$5" == '--filter' &&
+    "$6" == label=com.docker.swarm.service.name=* ]] || broken "$*"
+  service_of_host "${WORLD_HOST}"
+  take container "host/${WORLD_HOST}/container"
+  take container "host/${WORLD_HOST}/ended-container" "${container}"
+  if [[ "${SERVICE_NAME}" == "${6##*=}" && -n "${container}" ]]; then printf '%s\n' "${container}"; fi
+}
+
+docker_inspect_container() {
+  [[ "$*" == 'inspect --type container --format {{range .Mounts}}{{.Type}}|{{.Source}}|{{.Destination}}{{"\n"}}{{end}}{{range .Config.Env}}env|{{.}}{{"\n"}}{{end}} -- '* ]] \
+    || broken "$*"
+  docker_mounts "${WORLD_HOST}"
+}
+
+# docker_mounts HOST: what its service mounts, and its environment.
+docker_mounts() {
+  local place inside
+  take inside "host/$1/data"
+  take place "host/$1/mounted" "${WORLD}/disk/$1${inside}"
+  printf 'bind|/var/run/docker.sock|/var/run/docker.sock\nbind|%s|%s\n' "${place}" "${inside}"
+  printf 'env|PGEDGE_HOST_ID=%s\nenv|PGEDGE_DATA_DIR=%s\n\n' "$1" "${inside}"
+}
+
 docker_kill() {
   local container
   [[ "$2" == '--' ]] || broken "$*"
@@ -141,7 +180,7 @@ docker_swarm_init() {
   local node number host scale
   if [[ "$3" == '--force-new-cluster' ]]; then
     [[ "$4" == '--advertise-addr' ]] || broken "$*"
-    if [[ "${SWARM}" != leaderless ]]; then
+    if [[ "${SWARM}" != leaderless && "${SWARM}" != recovering ]]; then
       printf 'Error response from daemon: this node is no manager without a leader\n' >&2
       return 1
     fi
@@ -150,7 +189,7 @@ docker_swarm_init() {
       take node "host/${host}/node"
       if [[ "${host}" != "${WORLD_HOST}" && -d "${STATE_DIR}/node/${node:-none}" ]]; then
         take scale "host/${host}/swarm"
-        if [[ "${scale}" == worker ]]; then continue; fi # finds its new manager by itself
+        if [[ "${scale}" == worker ]]; then continue; fi # finds its new manager automatically
         put "node/${node}/status" down
         put "node/${node}/role" worker
         if [[ "${scale}" == leaderless ]]; then # a survivor: a worker, and a manager again
@@ -204,6 +243,7 @@ machine_enters() {
   put "host/$1/node" "${node}"
   put "host/$1/swarm-id" "${id}"
   put "host/$1/swarm" "$2"
+  swarm_certificate "$1"
 }
 
 docker_node_ls() {
@@ -226,19 +266,38 @@ docker_node_ls() {
 }
 
 docker_node_inspect() {
-  local status hostname address role
-  [[ "$3" == '--format' && "$5" == '--' && -d "${STATE_DIR}/node/$6" ]] || broken "$*"
-  take status "node/$6/status"
-  take hostname "node/$6/hostname"
-  take address "node/$6/address"
-  take role "node/$6/role"
-  case "$4" in
-    '{{if .ManagerStatus}}manager{{else}}worker{{end}}') printf '%s\n' "${role}" ;;
-    '{{.Status.State}} {{.Status.Addr}}') printf '%s %s\n' "${status}" "${address}" ;;
-    '{{.Status.State}}|{{.Description.Hostname}}|{{.Status.Addr}}')
-      printf '%s|%s|%s\n' "${status}" "${hostname}" "${address}"
-      ;;
-    *) broken "$*" ;;
+  local node status hostname address role availability mark
+  [[ "$3" == '--format' && "$5" == '--' ]] || broken "$*"
+  for node in "${@:6}"; do
+    [[ -d "${STATE_DIR}/node/${node}" ]] || broken "$*"
+    take status "node/${node}/status"
+    take hostname "node/${node}/hostname"
+    take address "node/${node}/address"
+    take role "node/${node}/role"
+    take availability "node/${node}/availability" active
+    take mark "node/${node}/mark" '<no value>'
+    case "$4" in
+      '{{if .ManagerStatus}}manager{{else}}worker{{end}}') printf '%s\n' "${role}" ;;
+      '{{.Status.State}} {{.Status.Addr}}') printf '%s %s\n' "${status}" "${address}" ;;
+      '{{.Status.State}}|{{.Description.Hostname}}|{{.Status.Addr}}')
+        printf '%s|%s|%s\n' "${status}" "${hostname}" "${address}"
+        ;;
+      '{{.Spec.Availability}}') printf '%s\n' "${availability}" ;;
+      '{{index .Spec.Labels "plan.recovery"}}') printf '%s\n' "${mark}" ;;
+      '{{.ID}} {{.Description.Hostname}} {{index .Spec.Labels "plan.recovery"}}')
+        printf '%s %s %s\n' "${node}" "${hostname}" "${mark}"
+        ;;
+      *) broken "$*" ;;
+    esac
+  done
+}
+
+docker_node_update() {
+  case "$1" in
+    --label-add) put "node/$3/mark" "${2#plan.recovery=}" ;;
+    --label-rm) rm -f -- "${STATE_DIR}/node/$3/mark" ;;
+    --availability) put "node/$3/availability" "$2" ;;
+    *) broken "node update $*" ;;
   esac
 }
 
@@ -312,7 +371,7 @@ docker_update() {
 }
 
 docker_service_inspect() {
-  local scale image dir name
+  local scale image dir name host
   if [[ "$1" != '--format' ]]; then
     for name in "$@"; do
       docker_has_service "${name}" || return 1
@@ -342,6 +401,12 @@ docker_service_inspect() {
     '{{.Spec.TaskTemplate.ContainerSpec.Image}}')
       take image "service/${name}/image"
       printf '%s@sha256:0123\n' "${image}"
+      ;;
+    '{{range .Spec.TaskTemplate.ContainerSpec.Mounts}}{{.Type}}|{{.Source}}|{{.Target}}{{"\n"}}{{end}}{{range .Spec.TaskTemplate.ContainerSpec.Env}}env|{{.}}{{"\n"}}{{end}}')
+      for host in "${HOSTS[@]}"; do
+        service_of_host "${host}"
+        if [[ "${SERVICE_NAME}" == "${name}" ]]; then docker_mounts "${host}"; fi
+      done
       ;;
     '{{index .Spec.Labels "plan.recovery.env"}}')
       sed -n 's/^plan.recovery.env=//p' "${dir}/labels"
@@ -406,13 +471,19 @@ docker_service_ls() {
   case "$*" in
     '--quiet') ;;
     '--format {{.Name}}') ;;
+    '--format {{.Name}} {{.Replicas}}') ;;
     '--filter label='*' --format {{.Name}}') filter="${2#label=}" ;;
     *) broken "service ls $*" ;;
   esac
   for dir in "${STATE_DIR}"/service/*/; do
     name="${dir%/}"
     name="${name##*/}"
-    if [[ -z "${filter}" ]] || grep -qxF -- "${filter}" "${dir}labels"; then printf '%s\n' "${name}"; fi
+    if [[ "$*" == *Replicas* ]]; then
+      take filter "service/${name}/scale"
+      printf '%s %s/%s\n' "${name}" "${filter}" "${filter}"
+    elif [[ -z "${filter}" ]] || grep -qxF -- "${filter}" "${dir}labels"; then
+      printf '%s\n' "${name}"
+    fi
   done
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # etcd, started by a script: a process of its own that holds its database and serves until it is
-# killed. What it serves is told by WORLD/processes/PID.
+# killed. WORLD/processes/PID says what it serves.
 
 is_mutation() {
   [[ "$1" != '--version' ]]

@@ -98,6 +98,7 @@ etcdutl_restore() {
   mkdir -p "${directory}/member/wal"
   printf 'log of cluster %s\n' "${cluster}" \
     >"${directory}/member/wal/0000000000000000-0000000000000000.wal"
+  put "cluster-number-${cluster}" "$(cluster_made_of "${peer}${token}")"
   : >"${STATE_DIR}/members/${cluster}"
   add_member "${cluster}" "${host}"
   rm -rf -- "${STATE_DIR}/users/${cluster:?}"

@@ -4,11 +4,13 @@
 is_mutation() {
   local argument
   case "${name}" in
-    mv | cp | ln | rm | install | chmod | chown | chcon | touch) ;;
+    mv | cp | ln | rm | rmdir | install | chmod | chown | chcon | touch) ;;
     *) return 1 ;;
   esac
   # A script's own scratch directory is no part of the world.
+  # Nor is the empty directory of a guard's own, which is gone again.
   for argument in "$@"; do
+    if [[ "${argument}" == */plan-recovery.probe* || "${argument}" == */probe ]]; then return 1; fi
     if [[ "${argument}" == "${WORLD}/disk/"* ]]; then return 0; fi
   done
   return 1
@@ -23,6 +25,10 @@ act() {
       printf '\n'
       ;;
     getent) act_getent "$@" ;;
+    uname)
+      [[ "$*" == '-n' ]] || broken "$*"
+      printf '%s\n' "${WORLD_HOST}"
+      ;;
     id)
       take word uid 0
       printf '%s\n' "${word}"
@@ -33,9 +39,10 @@ act() {
     tick) tick ;;
     mv | rm)
       look_out "$@"
+      [[ -z "${WORLD_LIMIT:-}" ]] || ulimit -f "${WORLD_LIMIT}"
       command "${name}" "$@"
       ;;
-    cp | ln | install | chmod | chown | chcon | touch) command "${name}" "$@" ;;
+    cp | ln | rmdir | install | chmod | chown | chcon | touch) command "${name}" "$@" ;;
     *) broken "$*" ;;
   esac
 }
@@ -54,6 +61,7 @@ act_getent() {
 # A connection is asked for through bash's /dev/tcp; everything else is run, within the world.
 act_timeout() {
   local word
+  while [[ "$1" == --* ]]; do shift; done
   shift
   if [[ "${1:-}" == bash && "$*" == *'/dev/tcp/'* ]]; then
     word=$(port_state "$5" "$6")
@@ -83,6 +91,7 @@ act_df() {
 # /proc/net/tcp, as far as a script reads it.
 act_net_tcp() {
   local port
+  printf '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n'
   for port in $(listening_ports); do
     printf '   0: 00000000:%04X 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4242 1\n' \
       "${port}"

@@ -90,7 +90,7 @@ finish_call() {
   exit "$1"
 }
 
-# die: what a power cut does to the script under test: its whole process group at once.
+# die: what a power cut does to the script under test: its complete process group at once.
 die() {
   local stat
   read -r stat <"/proc/$$/stat"
@@ -100,7 +100,7 @@ die() {
   exit 137
 }
 
-# hang: as seen by whoever waits with a limit.
+# hang: as seen by a caller that waits with a limit.
 hang() {
   if [[ "${name}" == 'curl' ]]; then exit 28; fi
   exit 124
@@ -196,9 +196,10 @@ port_state() {
     local word
     take word "host/${AT}/swarm"
     take power "host/${AT}/power" off
+    take up "host/${AT}/swarm-port" open
     if [[ "${power}" != on ]]; then
       printf 'unreachable\n'
-    elif [[ "${word}" == manager || "${word}" == leaderless ]]; then
+    elif [[ ("${word}" == manager || "${word}" == leaderless) && "${up}" == open ]]; then
       printf 'open\n'
     else
       printf 'closed\n'
@@ -295,7 +296,7 @@ db_field() {
   fi
 }
 
-# make_db FILE CLUSTER REVISION: a database of 2048 bytes that tells what it is.
+# make_db FILE CLUSTER REVISION: a database of 2048 bytes that names what it is.
 make_db() {
   local token
   take token token
@@ -367,6 +368,30 @@ add_member() {
   sum=$(printf '%s' "$1-$2-${RANDOM}" | sha256sum)
   printf '%s|started|%s|%s|%s|false\n' "${sum:0:15}" "$2" "$(peer_url "$2")" "$(client_url "$2")" \
     >>"${STATE_DIR}/members/$1"
+}
+
+# cluster_made_of PEER_URL_AND_TOKEN: the id that etcd gives a cluster of one member, in decimal.
+cluster_made_of() {
+  local sum k text=''
+  sum=$(printf '%s' "$1" | sha1sum)
+  for ((k = 0; k < 16; k += 2)); do
+    text="${text}\\x${sum:k:2}"
+  done
+  # shellcheck disable=SC2059 # an escape on purpose
+  sum=$(printf "${text}" | sha1sum)
+  printf '%u\n' "$((16#${sum:0:16}))"
+}
+
+# swarm_certificate HOST: of its node in its Swarm, as Docker keeps it; none in no Swarm.
+swarm_certificate() {
+  local id node folder="${WORLD}/disk/$1/var/lib/docker/swarm/certificates"
+  take id "host/$1/swarm-id"
+  take node "host/$1/node"
+  rm -f -- "${folder}/swarm-node.crt"
+  if [[ -n "${id}" && -n "${node}" ]]; then
+    mkdir -p "${folder}"
+    printf 'certificate of node %s in Swarm %s\n' "${node}" "${id}" >"${folder}/swarm-node.crt"
+  fi
 }
 
 drop_member() {
@@ -562,7 +587,7 @@ task_runs() {
 }
 
 # task_ends SERVICE: the wanted number is 0; the container runs on for a while, unless its node is
-# down, where Swarm says for ever that it runs.
+# down, where Swarm says without end that it runs.
 task_ends() {
   local status container
   service_node "$1"

@@ -1,12 +1,12 @@
 // Command exec-recorder turns every program start on this computer, in any namespace, into a line of
 // its arguments, so that a test can prove that a secret was in none of them. It asks the kernel's
-// process connector, which tells of each execve, and reads the arguments at once. It runs until it
+// process connector, which reports each execve, and reads the arguments at once. It runs until it
 // is ended by a signal. Needs root and a kernel with CONFIG_PROC_EVENTS.
 //
 // Usage: exec-recorder FILE
 //
 // Each line of FILE is a program's arguments as one JSON array. The last line, `{"execs":N,"read":M,
-// "lost":L}`, says how many starts were told, how many of them could still be read (a process may be
+// "lost":L}`, says how many starts were reported, how many of them could still be read (a process may be
 // gone within microseconds), and how often the kernel had to drop events.
 package main
 
@@ -149,7 +149,7 @@ func record(socket int, out *bufio.Writer, last *atomic.Int64) (tally, error) {
 	}
 }
 
-// execOf finds the process id in an event that tells of an execve.
+// execOf finds the process id in an event that reports an execve.
 func execOf(message []byte) (uint32, bool) {
 	const event = headerBytes + connectorBytes
 	native := binary.NativeEndian

@@ -1,0 +1,47 @@
+// `plan compile`: an inventory becomes a bundle.
+
+import { type Command, Option } from 'commander';
+import { type CheckOptions, checkOptions, withBundle } from './bundle-options.ts';
+import { describe } from './help.ts';
+import { type InventoryOptions, inventoryCommand, strictOption } from './inventory-options.ts';
+
+interface CompileOptions extends CheckOptions, InventoryOptions {
+  readonly out?: string;
+  readonly check?: string;
+}
+
+/** `plan compile` */
+export function compileCommand(): Command {
+  const command = inventoryCommand(
+    'compile',
+    'Compile an inventory into a bundle of scripts, runbook and plan.',
+  )
+    .option(
+      '--out <directory>',
+      'write the bundle to this directory (default: one with the name of the cluster, next to the inventory)',
+    )
+    .addOption(
+      new Option(
+        '--check <directory>',
+        'write nothing; report differences from this bundle',
+      ).conflicts('out'),
+    )
+    .option(...strictOption);
+  return describe(checkOptions(command).action(run), {
+    examples: [
+      ['plan compile inventory.json', 'write a bundle to a directory next to the inventory'],
+      ['plan compile inventory.json --lost host-2,host-3 --out recovery', 'declare two losses'],
+      ['plan compile inventory.json --check recovery', 'is recovery/ still up to date?'],
+    ],
+  });
+}
+
+async function run(inventory: string, options: CompileOptions): Promise<void> {
+  const { lost = [], strict = false, out, check } = options;
+  const directory = check ?? out;
+  const destination =
+    directory === undefined ? null : { directory, compareOnly: check !== undefined };
+  const { compile } = await import('../compile.ts');
+  const request = { lost, strict, destination };
+  await withBundle(options, (checks) => compile(inventory, request, checks));
+}
