@@ -2,30 +2,18 @@
 // must stop before any change and name the host that has more. The other one's recovers everything.
 
 import { createHash } from 'node:crypto';
-import { pulse } from '../baseline.ts';
 import {
   type Cluster,
   type Host,
-  hostOf,
   membersOf,
   memberWords,
   readKnown,
   statusOf,
-  writeKnown,
 } from '../cluster.ts';
-import { attempt, heal, partition, run, until } from '../machines.ts';
-import {
-  compileBundle,
-  fencing,
-  inventoryOf,
-  type Operator,
-  runScript,
-  sendOperator,
-  turnOfPhase,
-} from '../operator.ts';
-import { lose, prepare, type Scenario, type Stage, servers, startRecovery } from '../stage.ts';
-
-const lost = ['host-3', 'host-4', 'host-5'];
+import { attempt, run } from '../machines.ts';
+import { fencing, type Operator, runScript, sendOperator, turnOfPhase } from '../operator.ts';
+import { type Scenario, type Stage, startRecovery } from '../stage.ts';
+import { survivors } from '../stale.ts';
 
 export const staleSurvivor: Scenario = {
   name: '14',
@@ -33,26 +21,8 @@ export const staleSurvivor: Scenario = {
   generation: '0.9',
   long: true,
   run: async (stage) => {
-    const prepared = await prepare(stage, servers(5));
+    const { prepared, stale, fresh, wrong, right, revisions } = await survivors(stage);
     const { cluster, baseline } = prepared;
-    const [stale, fresh] = [hostOf(cluster, 'host-1'), hostOf(cluster, 'host-2')];
-    const inventory = inventoryOf(cluster, {}, {});
-    const wrong = await compileBundle(cluster, inventory, 'stale', stale.id);
-    const right = await compileBundle(cluster, inventory, 'fresh', fresh.id);
-
-    await partition(stale.machine);
-    stage.note('host-1 is cut off from the network');
-    await until('a write without host-1', 30, () => pulse(fresh, 0));
-    const late = await writeKnown(fresh, 'without-host-1', 200);
-    await lose(stage, cluster, lost);
-    // Only now: host-1 would catch up with a leader, which host-2 itself may be for a second more.
-    await until('that host-2 has no leader', 30, async () =>
-      (await memberWords(fresh))?.leader === false ? true : null,
-    );
-    await heal(stale.machine);
-    const revisions = await survivors([stale, fresh]);
-    stage.note(`host-1 is back: revision ${revisions.join(' on host-1, ')} on host-2`);
-
     const operator = await sendOperator(
       cluster,
       wrong,
@@ -66,10 +36,9 @@ export const staleSurvivor: Scenario = {
     );
     // The other three would return as in scenario 5.
     const ran = await begun.follow({ last: reattach?.path ?? '' });
-    const known = new Map([...baseline.known, ...late]);
     return {
       ...ran,
-      proofs: [...refused, ...(await proveRecovered([stale, fresh], known))],
+      proofs: [...refused, ...(await proveRecovered([stale, fresh], baseline.known))],
     };
   },
 };
@@ -94,20 +63,6 @@ async function proveRecovered(
   }
   if (clusters.size !== 1) throw new Error(`cluster ids ${[...clusters].join(', ')}`);
   return [...proofs, 'host-1 and host-2 vote in one cluster'];
-}
-
-/** Revisions of survivors, once each says that it has no leader. */
-function survivors(hosts: readonly Host[]): Promise<readonly number[]> {
-  return until('members that say they have no leader', 60, async () => {
-    const words = await Promise.all(hosts.map(memberWords));
-    if (words.some((word) => word === null || word.leader)) return null;
-    const revisions = words.map((word) => word?.revision ?? Number.NaN);
-    // The difference is what this scenario is about.
-    if (!((revisions[0] ?? 0) < (revisions[1] ?? 0))) {
-      throw new Error(`the stale survivor is not behind: ${revisions.join(' and ')}`);
-    }
-    return revisions;
-  });
 }
 
 /** Phase 1 of the stale host's bundle stops without a change. */

@@ -19,6 +19,7 @@ import { twoOperatorsInTurn, twoOperatorsTogether } from './15-two-operators.ts'
 import { secondDisaster } from './16-second-disaster.ts';
 import { neverReturns } from './17-never-returns.ts';
 import { powerCuts } from './18-power-cuts.ts';
+import { freshest } from './19-freshest.ts';
 import { lostInTheMiddle, recoverAlone } from './20-recover-alone.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -46,6 +47,7 @@ export const scenarios: readonly Scenario[] = [
   secondDisaster,
   neverReturns,
   powerCuts,
+  freshest,
   recoverAlone,
   lostInTheMiddle,
 ];
