@@ -49,17 +49,21 @@ function* candidates(
   yield { path: 'README.md', mode: 0o644, text: emitChoice(plans, templates) };
   if (inventory !== null) yield inventoryFile(inventory);
   const [first] = plans as readonly [Plan];
-  yield emitTriage(first, templates);
+  const triage = emitTriage(first, templates);
+  yield triage;
+  const recovers: EmittedFile[] = [];
   const all = reader();
   for (const plan of plans) {
     for (const file of planBundle(plan, inventory, templates)) {
       const path = `${plan.recovery.host}/${file.path}`;
       const parts = partsOf(file.text);
       if (typeof parts !== 'string') all.add(path, parts);
+      if (file.path === 'recover.sh') recovers.push({ ...file, path });
       yield { ...file, path };
     }
   }
-  yield* forReview(`cluster ${first.cluster.name}, for every recovery host`, all, templates);
+  const title = `cluster ${first.cluster.name}, for every recovery host`;
+  yield* forReview(title, all, [...recovers, triage], templates);
 }
 
 function* planFiles(
@@ -78,17 +82,23 @@ function* planFiles(
     scripts.add(turn.path, parts);
     yield scriptFile(turn, parts);
   }
-  yield emitRecover(plan, templates);
-  yield emitTriage(plan, templates);
+  const companions = [emitRecover(plan, templates), emitTriage(plan, templates)];
+  yield* companions;
   const title = `recovery of cluster ${plan.cluster.name} on ${plan.recovery.host}`;
-  yield* forReview(title, scripts, templates);
+  yield* forReview(title, scripts, companions, templates);
 }
 
 /** The sheet to review the scripts with, and the script that recomputes their digests. */
-function* forReview(title: string, scripts: Reader, templates: Templates): Generator<EmittedFile> {
-  const text = emitReview(title, scripts.review(), templates);
+function* forReview(
+  title: string,
+  scripts: Reader,
+  companions: readonly EmittedFile[],
+  templates: Templates,
+): Generator<EmittedFile> {
+  const check: EmittedFile = { path: 'review.sh', mode: 0o755, text: templates.reviewScript };
+  const text = emitReview(title, scripts.review(), [...companions, check], templates);
   yield { path: 'REVIEW.md', mode: 0o644, text };
-  yield { path: 'review.sh', mode: 0o755, text: templates.reviewScript };
+  yield check;
 }
 
 /** The text of plan.json. */

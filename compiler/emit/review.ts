@@ -1,13 +1,26 @@
 // What there is to review -> REVIEW.md, which colleagues read and tick before an incident.
 
+import { digestOf } from './parts.ts';
+import { piecesOf } from './pieces.ts';
 import type { Review, ReviewedPiece, ScriptKind } from './reading.ts';
 import { render, type Templates } from './templates.ts';
 
 /** So many scripts of one kind are named. */
 const named = 6;
 
+/** A script of the bundle that is no step of a recovery, such as recover.sh. */
+interface Companion {
+  readonly path: string;
+  readonly text: string;
+}
+
 /** The review sheet. The same scripts give the same bytes. */
-export function emitReview(title: string, review: Review, templates: Templates): string {
+export function emitReview(
+  title: string,
+  review: Review,
+  companions: readonly Companion[],
+  templates: Templates,
+): string {
   const { scripts, kinds, pageLines, engine, functions } = review;
   const groups = groupsOf(review);
   return render(templates.review, {
@@ -23,6 +36,10 @@ export function emitReview(title: string, review: Review, templates: Templates):
     kinds: kinds.map((kind, index) => kindView(kind, index + 1)),
     groups: groups.filter(({ pieces }) => pieces.length > 0),
     engine: engine.map(pieceView),
+    companions: companions.map((companion, index) => ({
+      number: index + 4,
+      ...companionView(companion, review),
+    })),
   });
 }
 
@@ -57,6 +74,14 @@ function kindView({ paths, title, lines, page, waits }: ScriptKind, number: numb
 
 function pieceView({ name, lines, digest, scripts }: ReviewedPiece) {
   return { name, lines, digest: digest.slice(0, 12), scripts };
+}
+
+/** How many lines of a companion are functions that the scripts carry too. */
+function companionView({ path, text }: Companion, { engine, functions }: Review) {
+  const known = new Map([...engine, ...functions].map(({ digest, lines }) => [digest, lines]));
+  const shared = piecesOf(text).map(({ digest }) => known.get(digest) ?? 0);
+  const lines = text.split('\n').length - 1;
+  return { path, lines, own: lines - sum(shared), digest: digestOf(text).slice(0, 12) };
 }
 
 /** First what most scripts use, then what some use, then what one kind of script uses. */

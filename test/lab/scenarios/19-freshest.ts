@@ -65,7 +65,7 @@ async function compare(
   const said = `${ran.stdout}${ran.stderr}`;
   for (const line of said.trimEnd().split('\n')) stage.note(`    ${line}`);
   if (ran.status !== 0) throw new Error(`--compare ended with ${ran.status}`);
-  const wanted = [`${fresh.id}/recover.sh`, `--fenced`, ...revisions.map(String)];
+  const wanted = [`${carried}/${fresh.id}`, 'bash recover.sh', ...revisions.map(String)];
   const absent = wanted.filter((word) => !said.includes(word));
   if (absent.length > 0) throw new Error(`the comparison does not name ${absent.join(', ')}`);
   return `triage.sh compares revision ${revisions.join(' with ')} and recommends ${fresh.id}`;
