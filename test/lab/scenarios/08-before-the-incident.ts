@@ -16,14 +16,15 @@ export const beforeTheIncident: Scenario = {
     const { cluster } = prepared;
     const inventory = inventoryOf(cluster, {}, {});
     const bundle = await compileBundle(cluster, inventory, 'bundle', 'host-2');
-    await proveInit(cluster, inventory, bundle, 'host-2');
+    const learned = await proveInit(cluster, inventory, bundle, 'host-2');
     const lost = ['host-1', 'host-3'];
     await lose(stage, cluster, lost);
-    return recover(stage, prepared, {
+    const outcome = await recover(stage, prepared, {
       states: {},
       bundle,
       story: { before: returnBefore(stage, cluster, 'host-1', lost) },
       expected: { recoveryHost: 'host-2' },
     });
+    return { ...outcome, proofs: [learned, ...outcome.proofs] };
   },
 };
