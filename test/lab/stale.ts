@@ -23,14 +23,22 @@ export type Survivors = {
 /** Hosts that are lost with the quorum. */
 export const lost = ['host-3', 'host-4', 'host-5'];
 
-/** Builds the cluster, and loses its quorum with a stale and a fresh survivor. */
-export async function survivors(stage: Stage): Promise<Survivors> {
+/**
+ * Builds the cluster, and loses its quorum with a stale and a fresh survivor.
+ *
+ * @param healthy called before the loss, with the bundle of the host that will be fresh.
+ */
+export async function survivors(
+  stage: Stage,
+  healthy: (host: Host, bundle: Bundle) => Promise<void> = async () => {},
+): Promise<Survivors> {
   const before = await prepare(stage, servers(5));
   const { cluster, baseline } = before;
   const [stale, fresh] = [hostOf(cluster, 'host-1'), hostOf(cluster, 'host-2')];
   const inventory = inventoryOf(cluster, {}, {});
   const wrong = await compileBundle(cluster, inventory, 'survivors', stale.id);
   const right = await compileBundle(cluster, inventory, 'survivors', fresh.id);
+  await healthy(fresh, right);
 
   await partition(stale.machine);
   stage.note('host-1 is cut off from the network');
