@@ -12,7 +12,7 @@
 #             snapshot from a copy of this host's data and report what may be lost; 1.1 Choose the
 #             snapshot and show the evidence
 #   page      sha256:ca230b55722475da08a1080c1dd1f909ed37b9f224a080c0106787b6282b42bc
-#   functions sha256:a1ec3eaa71aa0b8920575fa7eb066df67784618233b0666b9d82faeddd0c6fe3
+#   functions sha256:dca6d2b97c0512d3f6b1a8abd3f9564bd4a286bb509bf06f14463139ce4baca9
 #   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
 
 # --- page
@@ -950,31 +950,26 @@ ask_all() {
 }
 
 # watch_member SECONDS ADDRESS CLIENT API: repeats asked_word until it is the same for SECONDS, then
-# prints it. `mute` takes three times as long: an etcd that has just started without a quorum
-# accepts connections some seconds before it answers. `changing ANSWER` if it changes more than once
-# and as long. A leader or a broken request ends it at once.
+# prints it; `changing ANSWER` after three times as long. A leader or a broken request ends it at
+# once.
 watch_member() {
-  local limit="$1" start since now word seen='' flips=0 wanted
+  local limit="$1" start since now word seen='' flips=0
   start=$(uptime_seconds)
   since="${start}"
   while true; do
     word=$(asked_word "${@:2}")
     now=$(uptime_seconds)
-    wanted="${limit}"
-    if [[ "${word}" == 'mute' ]]; then
-      wanted=$((3 * limit))
-    fi
     if [[ "${word}" == 'leader' || "${word}" == 'broken '* ]]; then
       printf '%s\n' "${word}"
       return
     elif [[ "${word%% *}" != "${seen%% *}" ]]; then
       since="${now}"
       flips=$((flips + 1))
-    elif ((now - since >= wanted)); then
+    elif ((now - since >= limit)); then
       printf '%s\n' "${word}"
       return
     fi
-    if ((flips > 2 && now - start >= 3 * limit)); then
+    if ((flips > 1 && now - start >= 3 * limit)); then
       printf 'changing %s\n' "${word}"
       return
     fi

@@ -12,7 +12,7 @@
 #             snapshot; 2.4 Set owner, mode and label of the restored data; 2.4 Move the restored
 #             data into place
 #   page      sha256:3172e867e8b434cbfc6c31a68b9561eb474c118e47e4f08acf509dd5e357dfcb
-#   functions sha256:3b5f8990b5517612b82c5164c494a6d32c6fd4a821b4da738b7dfb6b1ae7f305
+#   functions sha256:bf0e59ec459a3adb33189f66da0f17ce1066deefddfcfffcad5d69282ad9fed9
 #   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
 
 # --- page
@@ -824,31 +824,26 @@ recovery_word() {
 }
 
 # watch_member SECONDS ADDRESS CLIENT API: repeats asked_word until it is the same for SECONDS, then
-# prints it. `mute` takes three times as long: an etcd that has just started without a quorum
-# accepts connections some seconds before it answers. `changing ANSWER` if it changes more than once
-# and as long. A leader or a broken request ends it at once.
+# prints it; `changing ANSWER` after three times as long. A leader or a broken request ends it at
+# once.
 watch_member() {
-  local limit="$1" start since now word seen='' flips=0 wanted
+  local limit="$1" start since now word seen='' flips=0
   start=$(uptime_seconds)
   since="${start}"
   while true; do
     word=$(asked_word "${@:2}")
     now=$(uptime_seconds)
-    wanted="${limit}"
-    if [[ "${word}" == 'mute' ]]; then
-      wanted=$((3 * limit))
-    fi
     if [[ "${word}" == 'leader' || "${word}" == 'broken '* ]]; then
       printf '%s\n' "${word}"
       return
     elif [[ "${word%% *}" != "${seen%% *}" ]]; then
       since="${now}"
       flips=$((flips + 1))
-    elif ((now - since >= wanted)); then
+    elif ((now - since >= limit)); then
       printf '%s\n' "${word}"
       return
     fi
-    if ((flips > 2 && now - start >= 3 * limit)); then
+    if ((flips > 1 && now - start >= 3 * limit)); then
       printf 'changing %s\n' "${word}"
       return
     fi

@@ -12,7 +12,7 @@
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Make everything that
 #             holds an old login log in again; 3.3 Set owner, mode and label of the restored data
 #   page      sha256:4a8784e15dc9e3eb9b233f916aa7682c2a5ec3bce7c0a507762ea172d219ee1c
-#   functions sha256:356f5f6a7c0ea83f8028b3089cd2dde7b277a2d839cec31d152ae0602be9a883
+#   functions sha256:e9096b559e1f71740248410465b14ff68d5ec715ff85327148b9fbafca2ed64d
 #   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
 
 # --- page
@@ -821,31 +821,26 @@ recovery_word() {
 }
 
 # watch_member SECONDS ADDRESS CLIENT API: repeats asked_word until it is the same for SECONDS, then
-# prints it. `mute` takes three times as long: an etcd that has just started without a quorum
-# accepts connections some seconds before it answers. `changing ANSWER` if it changes more than once
-# and as long. A leader or a broken request ends it at once.
+# prints it; `changing ANSWER` after three times as long. A leader or a broken request ends it at
+# once.
 watch_member() {
-  local limit="$1" start since now word seen='' flips=0 wanted
+  local limit="$1" start since now word seen='' flips=0
   start=$(uptime_seconds)
   since="${start}"
   while true; do
     word=$(asked_word "${@:2}")
     now=$(uptime_seconds)
-    wanted="${limit}"
-    if [[ "${word}" == 'mute' ]]; then
-      wanted=$((3 * limit))
-    fi
     if [[ "${word}" == 'leader' || "${word}" == 'broken '* ]]; then
       printf '%s\n' "${word}"
       return
     elif [[ "${word%% *}" != "${seen%% *}" ]]; then
       since="${now}"
       flips=$((flips + 1))
-    elif ((now - since >= wanted)); then
+    elif ((now - since >= limit)); then
       printf '%s\n' "${word}"
       return
     fi
-    if ((flips > 2 && now - start >= 3 * limit)); then
+    if ((flips > 1 && now - start >= 3 * limit)); then
       printf 'changing %s\n' "${word}"
       return
     fi

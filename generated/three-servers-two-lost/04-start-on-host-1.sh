@@ -10,7 +10,7 @@
 #   after     02-restore-on-host-1.sh, 03-rewrite-on-host-1.sh
 #   changes   4.1 Start the service of host-1; 4.2 Wait until the API serves the cluster
 #   page      sha256:a0ac78deedf19bfb3a3c2455351b0205a29e13f2fc0c273fe518ec7539b8ba3a
-#   functions sha256:57612fd05f54a14557072672422766e3b774c83f132dec8b43e451452b6f3ca3
+#   functions sha256:22013600430d4b41dfad91cf317b07ee54033919c492870d66119b31561a977e
 #   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
 
 # --- page
@@ -566,31 +566,26 @@ recovery_word() {
 }
 
 # watch_member SECONDS ADDRESS CLIENT API: repeats asked_word until it is the same for SECONDS, then
-# prints it. `mute` takes three times as long: an etcd that has just started without a quorum
-# accepts connections some seconds before it answers. `changing ANSWER` if it changes more than once
-# and as long. A leader or a broken request ends it at once.
+# prints it; `changing ANSWER` after three times as long. A leader or a broken request ends it at
+# once.
 watch_member() {
-  local limit="$1" start since now word seen='' flips=0 wanted
+  local limit="$1" start since now word seen='' flips=0
   start=$(uptime_seconds)
   since="${start}"
   while true; do
     word=$(asked_word "${@:2}")
     now=$(uptime_seconds)
-    wanted="${limit}"
-    if [[ "${word}" == 'mute' ]]; then
-      wanted=$((3 * limit))
-    fi
     if [[ "${word}" == 'leader' || "${word}" == 'broken '* ]]; then
       printf '%s\n' "${word}"
       return
     elif [[ "${word%% *}" != "${seen%% *}" ]]; then
       since="${now}"
       flips=$((flips + 1))
-    elif ((now - since >= wanted)); then
+    elif ((now - since >= limit)); then
       printf '%s\n' "${word}"
       return
     fi
-    if ((flips > 2 && now - start >= 3 * limit)); then
+    if ((flips > 1 && now - start >= 3 * limit)); then
       printf 'changing %s\n' "${word}"
       return
     fi

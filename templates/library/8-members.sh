@@ -94,31 +94,26 @@ asked_word() {
 }
 
 # watch_member SECONDS ADDRESS CLIENT API: repeats asked_word until it is the same for SECONDS, then
-# prints it. `mute` takes three times as long: an etcd that has just started without a quorum
-# accepts connections some seconds before it answers. `changing ANSWER` if it changes more than once
-# and as long. A leader or a broken request ends it at once.
+# prints it; `changing ANSWER` after three times as long. A leader or a broken request ends it at
+# once.
 watch_member() {
-  local limit="$1" start since now word seen='' flips=0 wanted
+  local limit="$1" start since now word seen='' flips=0
   start=$(uptime_seconds)
   since="${start}"
   while true; do
     word=$(asked_word "${@:2}")
     now=$(uptime_seconds)
-    wanted="${limit}"
-    if [[ "${word}" == 'mute' ]]; then
-      wanted=$((3 * limit))
-    fi
     if [[ "${word}" == 'leader' || "${word}" == 'broken '* ]]; then
       printf '%s\n' "${word}"
       return
     elif [[ "${word%% *}" != "${seen%% *}" ]]; then
       since="${now}"
       flips=$((flips + 1))
-    elif ((now - since >= wanted)); then
+    elif ((now - since >= limit)); then
       printf '%s\n' "${word}"
       return
     fi
-    if ((flips > 2 && now - start >= 3 * limit)); then
+    if ((flips > 1 && now - start >= 3 * limit)); then
       printf 'changing %s\n' "${word}"
       return
     fi

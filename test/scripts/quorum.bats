@@ -124,23 +124,6 @@ host-3 broken the request ended without an answer'
   stops 78 'a leader on host-2' --fenced host-3
 }
 
-@test "an etcd that has just started accepts connections before it answers: it is waited for" {
-  build_world "${three}"
-  set_state host/host-1/mute yes
-  in_world event 8 speaks host-1
-  run_script "${prepare}" --fenced host-2,host-3
-  assert_ended 3
-  assert_output --partial 'host-1 runs and reports that it has no leader'
-}
-
-@test "an etcd that never answers: 75" {
-  build_world "${three}"
-  set_state host/host-1/mute yes
-  run_script "${prepare}" --fenced host-2,host-3
-  assert_refuses 75 'cannot tell whether the quorum is lost'
-  assert_output --partial 'host-1: mute'
-}
-
 @test "an alarm does not hide that there is no leader" {
   build_world "${three}"
   run_script "${prepare}" --fenced host-2,host-3

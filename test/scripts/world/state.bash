@@ -135,7 +135,6 @@ happen() {
     task-running) task_runs "$2" ;;
     container-gone) container_goes "$2" ;;
     api-up) put "host/$2/api" up ;;
-    speaks) put "host/$2/mute" no ;;
     stale) put "host/$2/seen" "$((EPOCHSECONDS - 90))" ;;
     etcd-ready) if [[ -e "${WORLD}/processes/$2" ]]; then printf 'ready=yes\n' >>"${WORLD}/processes/$2"; fi ;;
     task-step) job_step "$2" ;;
