@@ -12,8 +12,8 @@
 #             snapshot from a copy of this host's data and report what may be lost; 1.1 Choose the
 #             snapshot and show the evidence
 #   page      sha256:ca230b55722475da08a1080c1dd1f909ed37b9f224a080c0106787b6282b42bc
-#   functions sha256:dca6d2b97c0512d3f6b1a8abd3f9564bd4a286bb509bf06f14463139ce4baca9
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   functions sha256:6578f3e374c1570ea8dab5a6b3b2faa99a41336398afea244c17fb2a43312863
+#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
 
@@ -1078,7 +1078,17 @@ quorum_is_lost_judge() {
           [[ "${word}" == 'known' ]] || to_ask+=("${host}")
         fi
         ;;
-      *) unknown="${unknown}; ${host}: ${word} ${text}" ;;
+      *)
+        text="${word} ${text}"
+        if [[ "${host}" == "${HOST}" && "${word}" =~ ^(mute|changing)$ ]]; then
+          word=$(own_waits)
+        fi
+        if [[ "${word}" == 'yes' ]]; then
+          say "${HOST} runs its Control Plane, and its etcd has had no leader since it started"
+        else
+          unknown="${unknown}; ${host}: ${text}"
+        fi
+        ;;
     esac
   done <<<"$1"
   if [[ -n "${leaders}" ]]; then
@@ -1331,6 +1341,63 @@ node_of() {
   text=$("${AT_MOST[@]}" 20 docker service inspect --format \
     '{{range .Spec.TaskTemplate.Placement.Constraints}}{{println .}}{{end}}' -- "$1")
   sed -nE 's/^node\.id *== *//p' <<<"${text}" | sed -n '1p'
+}
+
+# own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
+# answer, because it has started and waits for a leader: since its start it has had none. Its peer
+# port answers from the beginning, and names the voters. It cannot be a leader alone if it has others.
+own_waits() {
+  local url word text voters=0
+  word=$(container_word "${SERVICE}")
+  if [[ "${word}" == 'running' ]]; then
+    url=$(url_host "${HOST_ADDRESSES[0]}")
+    text=$("${AT_MOST[@]}" 8 curl "${ETCD_CURL[@]}" --connect-timeout 2 --max-time 5 \
+      "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
+    voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) || voters=0
+  fi
+  if ((voters > 1)); then printf 'yes\n'; else printf 'no\n'; fi
+}
+
+# voters ENDPOINT: the number of started voting members.
+voters() {
+  local list
+  list=$(members "$1")
+  awk -F '|' '$2 == "started" && $5 == "false"' <<<"${list}" | wc -l
+}
+
+# members ENDPOINT: the member list, in the format of member_lines.
+members() {
+  local text
+  text=$(etcdctl_at "$1" member list -w simple)
+  member_lines <<<"${text}"
+}
+
+# etcdctl_at ENDPOINT ARGUMENT...: a read. Changes are written out as mutate as_host etcdctl.
+etcdctl_at() {
+  as_host etcdctl --endpoints "$1" "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s \
+    "${@:2}"
+}
+
+# as_host COMMAND...: runs an etcd tool with this host's own user and password in its environment,
+# never in an argument list. Only this one command gets them.
+as_host() (
+  take_login "${CONFIG}"
+  exec "$@"
+)
+
+# take_login FILE: exports the etcd user and password in that configuration. For subshells only.
+take_login() {
+  ETCDCTL_PASSWORD=$(jq -er '.etcd_username // error("no etcd_username"),
+    .etcd_password // error("no etcd_password")' "$1") || exit
+  ETCDCTL_USER="${ETCDCTL_PASSWORD%%$'\n'*}"
+  ETCDCTL_PASSWORD="${ETCDCTL_PASSWORD#*$'\n'}"
+  export ETCDCTL_USER ETCDCTL_PASSWORD
+}
+
+# member_lines: reads `member list -w simple`, prints one line each: id|status|name|peer
+# URLs|learner. Status is started or unstarted; ids are hex and may have fewer than 16 digits.
+member_lines() {
+  sed -E 's/^ +//; s/, /|/g' | awk -F '|' 'NF > 1 { print $1 "|" $2 "|" $3 "|" $4 "|" $NF }'
 }
 
 # quorum_is_lost_intact HOSTS: this tool does not apply, or another host has been recovered.
@@ -2037,41 +2104,6 @@ quorum_word() {
   else
     printf 'lost\n'
   fi
-}
-
-# as_host COMMAND...: runs an etcd tool with this host's own user and password in its environment,
-# never in an argument list. Only this one command gets them.
-as_host() (
-  take_login "${CONFIG}"
-  exec "$@"
-)
-
-# take_login FILE: exports the etcd user and password in that configuration. For subshells only.
-take_login() {
-  ETCDCTL_PASSWORD=$(jq -er '.etcd_username // error("no etcd_username"),
-    .etcd_password // error("no etcd_password")' "$1") || exit
-  ETCDCTL_USER="${ETCDCTL_PASSWORD%%$'\n'*}"
-  ETCDCTL_PASSWORD="${ETCDCTL_PASSWORD#*$'\n'}"
-  export ETCDCTL_USER ETCDCTL_PASSWORD
-}
-
-# members ENDPOINT: the member list, in the format of member_lines.
-members() {
-  local text
-  text=$(etcdctl_at "$1" member list -w simple)
-  member_lines <<<"${text}"
-}
-
-# etcdctl_at ENDPOINT ARGUMENT...: a read. Changes are written out as mutate as_host etcdctl.
-etcdctl_at() {
-  as_host etcdctl --endpoints "$1" "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s \
-    "${@:2}"
-}
-
-# member_lines: reads `member list -w simple`, prints one line each: id|status|name|peer
-# URLs|learner. Status is started or unstarted; ids are hex and may have fewer than 16 digits.
-member_lines() {
-  sed -E 's/^ +//; s/, /|/g' | awk -F '|' 'NF > 1 { print $1 "|" $2 "|" $3 "|" $4 "|" $NF }'
 }
 
 # stop_services_scale SERVICE: its replicas, or absent. The script stops if Docker does not report
@@ -3211,10 +3243,14 @@ end_etcd() {
 }
 
 # end_process PID: ends it and every process that it started. It is stopped first, so that it starts
-# no other one meanwhile.
+# no other one meanwhile; a process that is just starting one stops a moment later.
 end_process() {
-  local child children='' IFS=$' \t\n'
+  local child children='' text='' tries IFS=$' \t\n'
   kill -STOP "$1" 2>/dev/null || true
+  for ((tries = 0; tries < 200; tries++)); do
+    IFS= read -r text 2>/dev/null <"/proc/$1/stat" || break
+    [[ "${text##*) }" == [RSD]* ]] || break
+  done
   read -r children 2>/dev/null <"/proc/$1/task/$1/children" || true
   kill -KILL "$1" 2>/dev/null || true
   for child in ${children}; do

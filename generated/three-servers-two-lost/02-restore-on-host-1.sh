@@ -11,9 +11,9 @@
 #   changes   2.2 Set etcd/ aside, keep copies of certificates and configuration; 2.3 Restore the
 #             snapshot; 2.4 Set owner, mode and label of the restored data; 2.4 Move the restored
 #             data into place
-#   page      sha256:3172e867e8b434cbfc6c31a68b9561eb474c118e47e4f08acf509dd5e357dfcb
-#   functions sha256:bf0e59ec459a3adb33189f66da0f17ce1066deefddfcfffcad5d69282ad9fed9
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   page      sha256:e1a84983b956b93f81aed3a621cf5d3d77ba9fdc4372712a94863d9cbc261250
+#   functions sha256:8b147c44e5e5ae743bce714222c6ee2beb3e024d0f112f5d564b3871233fc6c9
+#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
 
@@ -151,9 +151,9 @@ readonly -a API_TLS=()
 readonly CLUSTER_TOKEN='acme-host-1-24366146d2d1'
 readonly TOOLS_DIR=''
 readonly -a TOOLS=(
-  'awk' 'cat' 'chcon' 'chmod' 'chown' 'cp' 'curl' 'date' 'df' 'docker' 'etcd' 'etcdutl' 'find'
-  'flock' 'getent' 'grep' 'head' 'hostname' 'id' 'install' 'jq' 'mktemp' 'mv' 'openssl' 'rm' 'rmdir'
-  'sed' 'sha256sum' 'sleep' 'stat' 'sync' 'timeout' 'touch' 'tr' 'uname'
+  'awk' 'cat' 'chcon' 'chmod' 'chown' 'cp' 'curl' 'date' 'df' 'docker' 'etcd' 'etcdctl' 'etcdutl'
+  'find' 'flock' 'getent' 'grep' 'head' 'hostname' 'id' 'install' 'jq' 'mktemp' 'mv' 'openssl' 'rm'
+  'rmdir' 'sed' 'sha256sum' 'sleep' 'stat' 'sync' 'timeout' 'touch' 'tr' 'uname' 'wc'
 )
 readonly -a OPTIONS=()
 readonly DEADLINE_SWARM='120'
@@ -174,6 +174,9 @@ readonly ETCD_DIR="${DATA_DIR}/etcd"
 readonly CONFIG="${DATA_DIR}/generated.config.json"
 
 readonly CERTIFICATES="${DATA_DIR}/certificates"
+
+readonly -a ETCDCTL_TLS=(--cacert "${CERTIFICATES}/ca.crt" --cert "${CERTIFICATES}/etcd-user.crt"
+  --key "${CERTIFICATES}/etcd-user.key")
 
 # For health and metrics of an etcd, which are served over HTTP without a login.
 readonly -a ETCD_CURL=(-q --silent --noproxy '*' --globoff --cacert "${CERTIFICATES}/ca.crt"
@@ -775,7 +778,7 @@ certificates_names() {
 # Phases 2 to 4 run in order: the script names the first one that is missing. A later run changes
 # nothing. If the quorum has been lost again since then, phase 1 begins the next incident first.
 recovery_is_current() {
-  local before word what first="${CHAIN[0]}"
+  local before word what waits first="${CHAIN[0]}"
   before=$(recovery_word)
   what="the recovery of incident ${incident} is ${before}"
   if [[ "${before}" == 'new' || "${before}" == 'under way' ]]; then
@@ -787,6 +790,10 @@ recovery_is_current() {
     return
   fi
   word=$(watch_member 15 "${HOST_ADDRESSES[0]}" "${CLIENT_PORT}" "${API_PORT}")
+  if [[ "${word%% *}" =~ ^(mute|changing)$ ]]; then
+    waits=$(own_waits)
+    [[ "${waits}" == 'no' ]] || word='no-leader since its start'
+  fi
   case "${before}:${word%% *}" in
     *:leader) passed "${what}, and its etcd has a leader" ;;
     *:no-leader | closed:closed | closed:silent)
@@ -945,6 +952,77 @@ api_open() {
     --max-time 5 --output /dev/null --write-out '%{http_code}' "${API_TLS[@]}" \
     "${RECOVERY_API%%://*}://${url}:$2/v1/hosts" 2>/dev/null) || true
   if [[ "${text}" == 200 ]]; then printf 'serving\n'; else printf 'running\n'; fi
+}
+
+# own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
+# answer, because it has started and waits for a leader: since its start it has had none. Its peer
+# port answers from the beginning, and names the voters. It cannot be a leader alone if it has others.
+own_waits() {
+  local url word text voters=0
+  word=$(container_word "${SERVICE}")
+  if [[ "${word}" == 'running' ]]; then
+    url=$(url_host "${HOST_ADDRESSES[0]}")
+    text=$("${AT_MOST[@]}" 8 curl "${ETCD_CURL[@]}" --connect-timeout 2 --max-time 5 \
+      "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
+    voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) || voters=0
+  fi
+  if ((voters > 1)); then printf 'yes\n'; else printf 'no\n'; fi
+}
+
+# voters ENDPOINT: the number of started voting members.
+voters() {
+  local list
+  list=$(members "$1")
+  awk -F '|' '$2 == "started" && $5 == "false"' <<<"${list}" | wc -l
+}
+
+# members ENDPOINT: the member list, in the format of member_lines.
+members() {
+  local text
+  text=$(etcdctl_at "$1" member list -w simple)
+  member_lines <<<"${text}"
+}
+
+# etcdctl_at ENDPOINT ARGUMENT...: a read. Changes are written out as mutate as_host etcdctl.
+etcdctl_at() {
+  as_host etcdctl --endpoints "$1" "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s \
+    "${@:2}"
+}
+
+# as_host COMMAND...: runs an etcd tool with this host's own user and password in its environment,
+# never in an argument list. Only this one command gets them.
+as_host() (
+  take_login "${CONFIG}"
+  exec "$@"
+)
+
+# take_login FILE: exports the etcd user and password in that configuration. For subshells only.
+take_login() {
+  ETCDCTL_PASSWORD=$(jq -er '.etcd_username // error("no etcd_username"),
+    .etcd_password // error("no etcd_password")' "$1") || exit
+  ETCDCTL_USER="${ETCDCTL_PASSWORD%%$'\n'*}"
+  ETCDCTL_PASSWORD="${ETCDCTL_PASSWORD#*$'\n'}"
+  export ETCDCTL_USER ETCDCTL_PASSWORD
+}
+
+# member_lines: reads `member list -w simple`, prints one line each: id|status|name|peer
+# URLs|learner. Status is started or unstarted; ids are hex and may have fewer than 16 digits.
+member_lines() {
+  sed -E 's/^ +//; s/, /|/g' | awk -F '|' 'NF > 1 { print $1 "|" $2 "|" $3 "|" $4 "|" $NF }'
+}
+
+# container_word SERVICE: running | gone | unknown, on this machine.
+container_word() {
+  local ids status=0
+  ids=$("${AT_MOST[@]}" 20 docker ps --quiet \
+    --filter "label=com.docker.swarm.service.name=$1" 2>"${scratch}/docker.err") || status=$?
+  if ((status != 0)); then
+    printf 'unknown\n'
+  elif [[ -n "${ids}" ]]; then
+    printf 'running\n'
+  else
+    printf 'gone\n'
+  fi
 }
 
 # Before a script restores or starts something: no other server host has a leader or serves a
@@ -1186,20 +1264,6 @@ service_scale() {
     printf 'absent\n'
   else
     printf 'unknown\n'
-  fi
-}
-
-# container_word SERVICE: running | gone | unknown, on this machine.
-container_word() {
-  local ids status=0
-  ids=$("${AT_MOST[@]}" 20 docker ps --quiet \
-    --filter "label=com.docker.swarm.service.name=$1" 2>"${scratch}/docker.err") || status=$?
-  if ((status != 0)); then
-    printf 'unknown\n'
-  elif [[ -n "${ids}" ]]; then
-    printf 'running\n'
-  else
-    printf 'gone\n'
   fi
 }
 
@@ -2282,10 +2346,14 @@ end_etcd() {
 }
 
 # end_process PID: ends it and every process that it started. It is stopped first, so that it starts
-# no other one meanwhile.
+# no other one meanwhile; a process that is just starting one stops a moment later.
 end_process() {
-  local child children='' IFS=$' \t\n'
+  local child children='' text='' tries IFS=$' \t\n'
   kill -STOP "$1" 2>/dev/null || true
+  for ((tries = 0; tries < 200; tries++)); do
+    IFS= read -r text 2>/dev/null <"/proc/$1/stat" || break
+    [[ "${text##*) }" == [RSD]* ]] || break
+  done
   read -r children 2>/dev/null <"/proc/$1/task/$1/children" || true
   kill -KILL "$1" 2>/dev/null || true
   for child in ${children}; do

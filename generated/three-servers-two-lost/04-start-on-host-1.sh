@@ -9,9 +9,9 @@
 #   guide     phase 4, Start the recovery host: 4.1 4.2 4.3 4.4
 #   after     02-restore-on-host-1.sh, 03-rewrite-on-host-1.sh
 #   changes   4.1 Start the service of host-1; 4.2 Wait until the API serves the cluster
-#   page      sha256:a0ac78deedf19bfb3a3c2455351b0205a29e13f2fc0c273fe518ec7539b8ba3a
-#   functions sha256:22013600430d4b41dfad91cf317b07ee54033919c492870d66119b31561a977e
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   page      sha256:79b6e761a943c65aecb31564853e08993b78bb558b18425fccec1fa46c8dd50d
+#   functions sha256:5bf846ba671c7e49a654d1484b413290f10b1f2658a36999662fd9060eb26d3e
+#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
 
@@ -92,6 +92,7 @@ readonly DATA_DIR='/data/pgedge/control-plane'
 readonly SERVICE='control-plane_host-1'
 readonly API_PORT='3000'
 readonly CLIENT_PORT='2379'
+readonly PEER_PORT='2380'
 readonly PEER_URL='https://192.168.104.1:2380'
 readonly RECOVERY_HOST='host-1'
 readonly RECOVERY_API='http://192.168.104.1:3000'
@@ -517,7 +518,7 @@ records_agree_found() {
 # Phases 2 to 4 run in order: the script names the first one that is missing. A later run changes
 # nothing. If the quorum has been lost again since then, phase 1 begins the next incident first.
 recovery_is_current() {
-  local before word what first="${CHAIN[0]}"
+  local before word what waits first="${CHAIN[0]}"
   before=$(recovery_word)
   what="the recovery of incident ${incident} is ${before}"
   if [[ "${before}" == 'new' || "${before}" == 'under way' ]]; then
@@ -529,6 +530,10 @@ recovery_is_current() {
     return
   fi
   word=$(watch_member 15 "${HOST_ADDRESSES[0]}" "${CLIENT_PORT}" "${API_PORT}")
+  if [[ "${word%% *}" =~ ^(mute|changing)$ ]]; then
+    waits=$(own_waits)
+    [[ "${waits}" == 'no' ]] || word='no-leader since its start'
+  fi
   case "${before}:${word%% *}" in
     *:leader) passed "${what}, and its etcd has a leader" ;;
     *:no-leader | closed:closed | closed:silent)
@@ -687,6 +692,77 @@ api_open() {
     --max-time 5 --output /dev/null --write-out '%{http_code}' "${API_TLS[@]}" \
     "${RECOVERY_API%%://*}://${url}:$2/v1/hosts" 2>/dev/null) || true
   if [[ "${text}" == 200 ]]; then printf 'serving\n'; else printf 'running\n'; fi
+}
+
+# own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
+# answer, because it has started and waits for a leader: since its start it has had none. Its peer
+# port answers from the beginning, and names the voters. It cannot be a leader alone if it has others.
+own_waits() {
+  local url word text voters=0
+  word=$(container_word "${SERVICE}")
+  if [[ "${word}" == 'running' ]]; then
+    url=$(url_host "${HOST_ADDRESSES[0]}")
+    text=$("${AT_MOST[@]}" 8 curl "${ETCD_CURL[@]}" --connect-timeout 2 --max-time 5 \
+      "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
+    voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) || voters=0
+  fi
+  if ((voters > 1)); then printf 'yes\n'; else printf 'no\n'; fi
+}
+
+# voters ENDPOINT: the number of started voting members.
+voters() {
+  local list
+  list=$(members "$1")
+  awk -F '|' '$2 == "started" && $5 == "false"' <<<"${list}" | wc -l
+}
+
+# members ENDPOINT: the member list, in the format of member_lines.
+members() {
+  local text
+  text=$(etcdctl_at "$1" member list -w simple)
+  member_lines <<<"${text}"
+}
+
+# etcdctl_at ENDPOINT ARGUMENT...: a read. Changes are written out as mutate as_host etcdctl.
+etcdctl_at() {
+  as_host etcdctl --endpoints "$1" "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s \
+    "${@:2}"
+}
+
+# as_host COMMAND...: runs an etcd tool with this host's own user and password in its environment,
+# never in an argument list. Only this one command gets them.
+as_host() (
+  take_login "${CONFIG}"
+  exec "$@"
+)
+
+# take_login FILE: exports the etcd user and password in that configuration. For subshells only.
+take_login() {
+  ETCDCTL_PASSWORD=$(jq -er '.etcd_username // error("no etcd_username"),
+    .etcd_password // error("no etcd_password")' "$1") || exit
+  ETCDCTL_USER="${ETCDCTL_PASSWORD%%$'\n'*}"
+  ETCDCTL_PASSWORD="${ETCDCTL_PASSWORD#*$'\n'}"
+  export ETCDCTL_USER ETCDCTL_PASSWORD
+}
+
+# member_lines: reads `member list -w simple`, prints one line each: id|status|name|peer
+# URLs|learner. Status is started or unstarted; ids are hex and may have fewer than 16 digits.
+member_lines() {
+  sed -E 's/^ +//; s/, /|/g' | awk -F '|' 'NF > 1 { print $1 "|" $2 "|" $3 "|" $4 "|" $NF }'
+}
+
+# container_word SERVICE: running | gone | unknown, on this machine.
+container_word() {
+  local ids status=0
+  ids=$("${AT_MOST[@]}" 20 docker ps --quiet \
+    --filter "label=com.docker.swarm.service.name=$1" 2>"${scratch}/docker.err") || status=$?
+  if ((status != 0)); then
+    printf 'unknown\n'
+  elif [[ -n "${ids}" ]]; then
+    printf 'running\n'
+  else
+    printf 'gone\n'
+  fi
 }
 
 # Before a script restores or starts something: no other server host has a leader or serves a
@@ -1103,22 +1179,6 @@ etcdctl_word() {
     "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s "${@:2}"
 }
 
-# as_host COMMAND...: runs an etcd tool with this host's own user and password in its environment,
-# never in an argument list. Only this one command gets them.
-as_host() (
-  take_login "${CONFIG}"
-  exec "$@"
-)
-
-# take_login FILE: exports the etcd user and password in that configuration. For subshells only.
-take_login() {
-  ETCDCTL_PASSWORD=$(jq -er '.etcd_username // error("no etcd_username"),
-    .etcd_password // error("no etcd_password")' "$1") || exit
-  ETCDCTL_USER="${ETCDCTL_PASSWORD%%$'\n'*}"
-  ETCDCTL_PASSWORD="${ETCDCTL_PASSWORD#*$'\n'}"
-  export ETCDCTL_USER ETCDCTL_PASSWORD
-}
-
 # Guide 4.4: exactly one member, started, voting, with the recovery host's name. The member list is
 # read, because endpoint status of one endpoint always has one row.
 prove_alone() {
@@ -1155,25 +1215,6 @@ ${FIRST_SCRIPT}"
   else
     say "The target of this plan is ${QUORUM_TARGET} voters of ${#SERVERS[@]} server hosts."
   fi
-}
-
-# members ENDPOINT: the member list, in the format of member_lines.
-members() {
-  local text
-  text=$(etcdctl_at "$1" member list -w simple)
-  member_lines <<<"${text}"
-}
-
-# etcdctl_at ENDPOINT ARGUMENT...: a read. Changes are written out as mutate as_host etcdctl.
-etcdctl_at() {
-  as_host etcdctl --endpoints "$1" "${ETCDCTL_TLS[@]}" --dial-timeout 5s --command-timeout 10s \
-    "${@:2}"
-}
-
-# member_lines: reads `member list -w simple`, prints one line each: id|status|name|peer
-# URLs|learner. Status is started or unstarted; ids are hex and may have fewer than 16 digits.
-member_lines() {
-  sed -E 's/^ +//; s/, /|/g' | awk -F '|' 'NF > 1 { print $1 "|" $2 "|" $3 "|" $4 "|" $NF }'
 }
 
 # pick_member HOST PEER_URL: reads such lines, prints those of that host.
@@ -1804,10 +1845,14 @@ end_etcd() {
 }
 
 # end_process PID: ends it and every process that it started. It is stopped first, so that it starts
-# no other one meanwhile.
+# no other one meanwhile; a process that is just starting one stops a moment later.
 end_process() {
-  local child children='' IFS=$' \t\n'
+  local child children='' text='' tries IFS=$' \t\n'
   kill -STOP "$1" 2>/dev/null || true
+  for ((tries = 0; tries < 200; tries++)); do
+    IFS= read -r text 2>/dev/null <"/proc/$1/stat" || break
+    [[ "${text##*) }" == [RSD]* ]] || break
+  done
   read -r children 2>/dev/null <"/proc/$1/task/$1/children" || true
   kill -KILL "$1" 2>/dev/null || true
   for child in ${children}; do

@@ -15,7 +15,7 @@
 #             service, which joins etcd again automatically
 #   page      sha256:392f4b78e30944861f2f38c3200b1299f3804d13d7a2736956333e66cf040c56
 #   functions sha256:648b2af8ef307b749d18ba54f818b737a1b64d0916845be4221022cf2e23da69
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
 
@@ -3276,10 +3276,14 @@ end_etcd() {
 }
 
 # end_process PID: ends it and every process that it started. It is stopped first, so that it starts
-# no other one meanwhile.
+# no other one meanwhile; a process that is just starting one stops a moment later.
 end_process() {
-  local child children='' IFS=$' \t\n'
+  local child children='' text='' tries IFS=$' \t\n'
   kill -STOP "$1" 2>/dev/null || true
+  for ((tries = 0; tries < 200; tries++)); do
+    IFS= read -r text 2>/dev/null <"/proc/$1/stat" || break
+    [[ "${text##*) }" == [RSD]* ]] || break
+  done
   read -r children 2>/dev/null <"/proc/$1/task/$1/children" || true
   kill -KILL "$1" 2>/dev/null || true
   for child in ${children}; do

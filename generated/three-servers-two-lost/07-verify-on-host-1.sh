@@ -12,7 +12,7 @@
 #             already done; 8.1 Restart host-1, unless that is already done; 8.4 Close the recovery
 #   page      sha256:f21cabe3a43750dadb23eb9c4c47cc4a9916c253787339f2aee41451836c0158
 #   functions sha256:3bdfa1456cc12debf260b629152be15da9b54e3d9c87a1e4305388d4d891e961
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
 
@@ -2232,10 +2232,14 @@ end_etcd() {
 }
 
 # end_process PID: ends it and every process that it started. It is stopped first, so that it starts
-# no other one meanwhile.
+# no other one meanwhile; a process that is just starting one stops a moment later.
 end_process() {
-  local child children='' IFS=$' \t\n'
+  local child children='' text='' tries IFS=$' \t\n'
   kill -STOP "$1" 2>/dev/null || true
+  for ((tries = 0; tries < 200; tries++)); do
+    IFS= read -r text 2>/dev/null <"/proc/$1/stat" || break
+    [[ "${text##*) }" == [RSD]* ]] || break
+  done
   read -r children 2>/dev/null <"/proc/$1/task/$1/children" || true
   kill -KILL "$1" 2>/dev/null || true
   for child in ${children}; do

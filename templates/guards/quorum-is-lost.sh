@@ -50,7 +50,17 @@ quorum_is_lost_judge() {
           [[ "${word}" == 'known' ]] || to_ask+=("${host}")
         fi
         ;;
-      *) unknown="${unknown}; ${host}: ${word} ${text}" ;;
+      *)
+        text="${word} ${text}"
+        if [[ "${host}" == "${HOST}" && "${word}" =~ ^(mute|changing)$ ]]; then
+          word=$(own_waits)
+        fi
+        if [[ "${word}" == 'yes' ]]; then
+          say "${HOST} runs its Control Plane, and its etcd has had no leader since it started"
+        else
+          unknown="${unknown}; ${host}: ${text}"
+        fi
+        ;;
     esac
   done <<<"$1"
   if [[ -n "${leaders}" ]]; then

@@ -1,7 +1,7 @@
 # Phases 2 to 4 run in order: the script names the first one that is missing. A later run changes
 # nothing. If the quorum has been lost again since then, phase 1 begins the next incident first.
 recovery_is_current() {
-  local before word what first="${CHAIN[0]}"
+  local before word what waits first="${CHAIN[0]}"
   before=$(recovery_word)
   what="the recovery of incident ${incident} is ${before}"
   if [[ "${before}" == 'new' || "${before}" == 'under way' ]]; then
@@ -13,6 +13,10 @@ recovery_is_current() {
     return
   fi
   word=$(watch_member 15 "${HOST_ADDRESSES[0]}" "${CLIENT_PORT}" "${API_PORT}")
+  if [[ "${word%% *}" =~ ^(mute|changing)$ ]]; then
+    waits=$(own_waits)
+    [[ "${waits}" == 'no' ]] || word='no-leader since its start'
+  fi
   case "${before}:${word%% *}" in
     *:leader) passed "${what}, and its etcd has a leader" ;;
     *:no-leader | closed:closed | closed:silent)

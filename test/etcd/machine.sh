@@ -265,9 +265,16 @@ ends 69 'phase 1 stops while Docker does not answer' "${prepare}" --apply --fenc
 says 'Docker does not answer' 'it says so'
 printf '# after %s s\n' "$((SECONDS - began))"
 ok "$((SECONDS - began > 60))" 'after its limit'
-interrupted() { # SECONDS WHAT: Ctrl-C, that long after the start of phase 1
+# triage.sh asks everything at once and waits 2 s for it.
+began=$(date +%s%N)
+ends 3 'triage: the quorum is lost, while Docker does not answer' "${bundle}/triage.sh" --host host-1
+spent=$((($(date +%s%N) - began) / 1000000))
+ok "$((spent > 5000))" "triage: it took ${spent} ms"
+same '' "$(echo /dev/shm/plan-recovery.* | grep -v '\*' || true)" \
+  'triage: leaves nothing in memory'
+interrupted() { # SECONDS WHAT SCRIPT ARGUMENT...: Ctrl-C, that long after its start
   local began ended status=0 script
-  env --default-signal=INT setsid bash -- "${prepare}" --apply --fenced host-2,host-3 \
+  env --default-signal=INT setsid bash -- "${@:3}" \
     >"${room}/said" 2>&1 </dev/null &
   script=$!
   sleep "$1"
@@ -277,12 +284,24 @@ interrupted() { # SECONDS WHAT: Ctrl-C, that long after the start of phase 1
   ended=$((($(date +%s%N) - began) / 1000000))
   same 130 "${status}" "Ctrl-C $2: status 130"
   ok "$((ended > 2000))" "Ctrl-C $2: ended after ${ended} ms"
+  # What was killed is gone a moment later.
+  timeout 1 bash -c 'while pgrep -s "$1"; do sleep 0.05; done' _ "${script}" >"${room}/plain" || true
   same '' "$(pgrep -s "${script}" || true)" "Ctrl-C $2: leaves no process"
   same '' "$(echo /dev/shm/plan-recovery.* | grep -v '\*' || true)" "Ctrl-C $2: leaves nothing in memory"
 }
-interrupted 3 'while Docker does not answer'
+interrupted 3 'while Docker does not answer' "${prepare}" --apply --fenced host-2,host-3
+interrupted 1 'while triage.sh waits' "${bundle}/triage.sh" --host host-1 --limit 30
 rm -- "${DOCKER_ROOM}/mute"
-interrupted 5 'while the members are asked'
+interrupted 5 'while the members are asked' "${prepare}" --apply --fenced host-2,host-3
+
+# --- a member that is started again without a quorum answers nobody at its client port
+kill -KILL "${first}"
+serve 1 existing
+first="${pid}"
+printf '%s\n' "${pid}" >"${DOCKER_ROOM}/pid"
+ends 3 'phase 1: looking, after a restart without a quorum' "${prepare}" --fenced host-2,host-3
+says 'its etcd has had no leader since it started' 'it says so'
+lost_world=$(world)
 
 ends 3 'phase 1: looking' "${prepare}" --fenced host-2,host-3
 same "${lost_world}" "$(world)" 'phase 1: looking changes nothing'

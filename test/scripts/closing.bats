@@ -153,6 +153,9 @@ one_removed_last() {
   set_state host/host-1/cp stuck
   set_state host/host-1/mute yes
   unchanged 75 'cannot tell whether the etcd of host-1 has a leader' 04-start-on-host-1.sh
+  # It was started again without a quorum: it answers nobody, and names its voters at its peer port.
+  set_state host/host-1/mute waits
+  unchanged 78 'run 01-prepare-on-host-1.sh' 04-start-on-host-1.sh
   rm -- "${WORLD}/state/host/host-1/mute"
   fault 'curl *health*' fail '60 curl: (60) SSL certificate problem: certificate has expired'
   unchanged 69 'cannot ask etcd whether it has a leader' 04-start-on-host-1.sh

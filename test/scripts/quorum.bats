@@ -124,6 +124,36 @@ host-3 broken the request ended without an answer'
   stops 78 'a leader on host-2' --fenced host-3
 }
 
+@test "its etcd was started without a quorum: it answers nobody, and names its voters at its peer port" {
+  build_world "${three}"
+  set_state host/host-1/mute waits
+  run_script "${prepare}" --apply --fenced host-2,host-3
+  assert_ended 0
+  assert_output --partial 'its etcd has had no leader since it started'
+}
+
+@test "its etcd was started without a quorum, and is its only voter, or another member is mute: 75" {
+  build_world "${three}"
+  set_state host/host-1/mute waits
+  sed -i 1q "${WORLD}/state/members/old"
+  run_script "${prepare}" --apply --fenced host-2,host-3
+  assert_refuses 75 'cannot tell whether the quorum is lost'
+  build_world "${three}"
+  set_state host/host-2/power on
+  set_state host/host-2/cp stuck
+  set_state host/host-2/mute waits
+  run_script "${prepare}" --apply --fenced host-3
+  assert_refuses 75 'cannot tell whether the quorum is lost'
+}
+
+@test "its etcd hangs: 75" {
+  build_world "${three}"
+  set_state host/host-1/mute yes
+  run_script "${prepare}" --apply --fenced host-2,host-3
+  assert_refuses 75 'cannot tell whether the quorum is lost'
+  assert_output --partial 'host-1: mute'
+}
+
 @test "an alarm does not hide that there is no leader" {
   build_world "${three}"
   run_script "${prepare}" --fenced host-2,host-3

@@ -10,7 +10,7 @@
 #   changes   6.1b Put the state that was set aside back
 #   page      sha256:30b9c8fd5cabb9ad1e26d5107858dc4be6f76b14d48924d656c5c187403df60f
 #   functions sha256:49ea56f2f82e7697c297e33f08a09670e84b76184d50e8bfffbd3964ca504519
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
 
@@ -1520,10 +1520,14 @@ end_etcd() {
 }
 
 # end_process PID: ends it and every process that it started. It is stopped first, so that it starts
-# no other one meanwhile.
+# no other one meanwhile; a process that is just starting one stops a moment later.
 end_process() {
-  local child children='' IFS=$' \t\n'
+  local child children='' text='' tries IFS=$' \t\n'
   kill -STOP "$1" 2>/dev/null || true
+  for ((tries = 0; tries < 200; tries++)); do
+    IFS= read -r text 2>/dev/null <"/proc/$1/stat" || break
+    [[ "${text##*) }" == [RSD]* ]] || break
+  done
   read -r children 2>/dev/null <"/proc/$1/task/$1/children" || true
   kill -KILL "$1" 2>/dev/null || true
   for child in ${children}; do

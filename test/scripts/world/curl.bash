@@ -39,6 +39,9 @@ act() {
   if [[ "${KIND}" == client ]]; then
     curl_etcd "${authority}"
     return
+  elif [[ "${KIND}" == peer ]]; then
+    curl_peer "${authority}"
+    return
   fi
   if [[ "${KIND}" != api ]]; then
     printf 'curl: (6) Could not resolve host: %s\n' "${host}" >&2
@@ -149,7 +152,7 @@ curl_etcd() {
       ;;
   esac
   take word "host/${AT}/mute" no
-  if [[ "${word}" == yes ]]; then
+  if [[ "${word}" != no ]]; then
     written 000 0.000310
     return 28
   fi
@@ -194,6 +197,21 @@ curl_etcd() {
     *) broken "etcd ${THERE}" ;;
   esac
   written 200 0.000310
+}
+
+# curl_peer AUTHORITY: an etcd names the members it knows at its peer port, whether it has a leader
+# or not. A process that hangs says nothing.
+curl_peer() {
+  local word
+  word=$(port_state "${1%:*}" "${1##*:}")
+  if [[ "${word}" != open ]]; then return 7; fi
+  take word "host/${AT}/mute" no
+  if [[ "${word}" == yes ]]; then return 28; fi
+  [[ "${THERE}" == /members && -s "${CACERT}" && -s "${CERT}" && -s "${KEY}" ]] || broken "peer ${THERE}"
+  take word "host/${AT}/cluster" old
+  awk -F '|' 'BEGIN { printf "[" }
+      { printf "%s{\"id\":%d,\"isLearner\":%s}", (NR > 1 ? "," : ""), NR, ($6 == "true" ? "true" : "false") }
+      END { print "]" }' "${STATE_DIR}/members/${word}"
 }
 
 # curl_copy URL: an etcd that a script has started on a copy of its data.
