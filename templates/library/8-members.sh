@@ -45,7 +45,7 @@ member_health() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. It cannot be a leader alone if it has others.
+# port answers from the beginning, and names the voters. With others it is no leader by itself.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")
@@ -53,7 +53,8 @@ own_waits() {
     url=$(url_host "${HOST_ADDRESSES[0]}")
     text=$("${AT_MOST[@]}" 8 curl "${ETCD_CURL[@]}" --connect-timeout 2 --max-time 5 \
       "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
-    voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) || voters=0
+    voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) \
+      || voters=0
   fi
   if ((voters > 1)); then printf 'yes\n'; else printf 'no\n'; fi
 }
