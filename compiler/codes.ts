@@ -329,6 +329,36 @@ export const codes = {
       'Every step declares what it needs and what it provides. In this plan a step comes before another step that it needs, so its scripts could destroy data. A compiled plan is never like this, so it was edited.',
     ],
   },
+  PLAN005: {
+    severity: 'error',
+    title: 'the plan does not have the digest that it states',
+    explain: [
+      'A plan.json states the SHA-256 of its content. If a value was edited, or a part is missing, the two differ, and no scripts are written. Copy plan.json from the bundle again. To change the recovery, change the inventory and compile it.',
+    ],
+  },
+  PLAN006: {
+    severity: 'error',
+    title: 'a value in the plan is not allowed in an inventory',
+    explain: [
+      'The values of a plan come from an inventory, so they follow the same rules. The message names the code of the rule; "plan explain" shows its page. Such a plan was edited, or compiled by another version of plan.',
+    ],
+  },
+  PLAN007: {
+    severity: 'error',
+    title: 'the plan is not what its values give',
+    explain: [
+      'Before it writes scripts, "plan emit" compiles the values of the plan again. Every phase, script and step must come out the same. A plan from which a host of the fence list or a step was taken out is refused, even if its digest was computed again.',
+      'Another version of plan may order the steps differently. Then use the version that the message names, or compile the inventory again.',
+    ],
+  },
+  PLAN008: {
+    severity: 'error',
+    title: 'the inventory next to the plan belongs to another plan',
+    explain: [
+      '"plan emit" copies the inventory.json that lies next to the plan into the bundle. The plan states the digest of the inventory that it was compiled from, and this file has another one. A bundle whose inventory and scripts differ would mislead its reader.',
+      'Copy both files from one bundle, or compile the inventory.',
+    ],
+  },
   CHK001: {
     severity: 'error',
     title: 'syntax error in a script',

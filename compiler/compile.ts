@@ -19,6 +19,7 @@ import { build } from './plan/build.ts';
 import type { Plan } from './plan/ir.ts';
 import { executionOrder } from './plan/order.ts';
 import { readPlan } from './plan/read.ts';
+import { belongsTo } from './plan/source.ts';
 import { assess, recoveryCandidates } from './quorum.ts';
 
 /** What became of it. `exit`: 0 yes, 1 no, 2 could not. */
@@ -102,13 +103,28 @@ export async function emit(
   if (!read.ok) return read.outcome;
   const hopeless = await hopelessChecks(checks);
   if (hopeless !== null) return failed(2, [hopeless]);
-  // Next to the plan lies the inventory of its bundle: carried along unread, no part of the plan.
+  // Next to the plan lies the inventory of its bundle.
   const carried = join(dirname(file), 'inventory.json');
   const inventory = existsSync(carried) ? readText(carried) : null;
   if (inventory !== null && typeof inventory !== 'string') return failed(2, [inventory]);
+  if (inventory !== null && !belongsTo(read.plan, inventory, carried)) {
+    return failed(1, [foreignInventory(carried, file)]);
+  }
   checks.progress('Writing the bundle');
   const files = planBundle(read.plan, inventory, loadTemplates());
   return outcome([read.plan], [], await deliver(files, destination, checks));
+}
+
+function foreignInventory(file: string, plan: string): Diagnostic {
+  return diagnostic(
+    'PLAN008',
+    { file, position: null },
+    {
+      what: `this inventory is not the one from which ${plan} was compiled`,
+      why: 'The bundle would hold an inventory that its scripts do not follow.',
+      remedy: 'Copy both files from one bundle, or compile the inventory: plan compile.',
+    },
+  );
 }
 
 /** Why the checks cannot succeed; the checks are loaded only if they are wanted. */

@@ -5,6 +5,7 @@ import { characterWords, surprise } from '../characters.ts';
 import { type Code, isCode } from '../codes.ts';
 import { type Diagnostic, diagnostic, hasErrors, nearest, sortDiagnostics } from '../diagnostic.ts';
 import { compareHosts, type Host } from '../hosts.ts';
+import { namedBecause } from '../quorum.ts';
 import { type Locate, type Path, type Reading, readJson } from './json.ts';
 import { type OtherKind, otherKind, otherText } from './kind.ts';
 import { howToAnswer } from './question.ts';
@@ -101,7 +102,8 @@ function resolve(text: InventoryText, lost: readonly string[]): Inventory {
     recovery: {
       ...asked,
       revisionBump: bump === 'none' ? null : bump,
-      ...(because === null ? {} : { because }),
+      // Only a reason that shows in the plan: so a plan gives its inventory back (plan/source.ts).
+      ...(because === null || because === namedBecause || asked.host === null ? {} : { because }),
     },
   };
 }
