@@ -55,7 +55,7 @@ async function listCodes(options: OutputOptions): Promise<void> {
 
 async function explainPlan(file: string, options: OutputOptions): Promise<void> {
   const { readPlanFile } = await import('../compile.ts');
-  const read = readPlanFile(file);
+  const read = await readPlanFile(file);
   if (!read.ok) {
     await report(read.outcome, options);
     return;

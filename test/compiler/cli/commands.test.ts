@@ -39,7 +39,7 @@ describe('plan compile', () => {
     // The inventory of a bundle has no such default.
     const again = plan(['compile', 'acme/inventory.json', ...args], { cwd: folder });
     expect(again.status).toBe(2);
-    expect(again.stderr).toContain('error[BUN006]: acme holds this inventory and SHA256SUMS');
+    expect(again.stderr).toContain('error[BUN006]: acme holds this inventory and a plan.json');
     expect(readdirSync(join(folder, 'acme'))).not.toContain('acme');
     const here = plan(['compile', 'inventory.json', ...args], { cwd: folder });
     expect(here.stdout).toMatch(/^acme: \d+ scripts, \d+ files, unchanged$/mu);
