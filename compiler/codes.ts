@@ -329,13 +329,6 @@ export const codes = {
       'Every write waits for a quorum of the server hosts, so more of them make it slower. etcd recommends at most seven. Other hosts can be client hosts.',
     ],
   },
-  INV056: {
-    severity: 'error',
-    title: 'too many values',
-    explain: [
-      'An inventory of a thousand hosts has fewer than 100,000 brackets, keys, values and commas. A file with more than 400,000 is not an inventory, so it is not read any further.',
-    ],
-  },
   INV060: {
     severity: 'error',
     title: 'the file is not an inventory',
@@ -547,6 +540,13 @@ export const codes = {
     title: 'only the layout of the inventory differs',
     explain: [
       'The inventory and its copy in the bundle have the same values with other spaces, line ends or another order of keys. All scripts are the same. The comparison is exact, so this counts as a difference.',
+    ],
+  },
+  BUN019: {
+    severity: 'error',
+    title: 'too many values',
+    explain: [
+      'An inventory of a thousand hosts has fewer than 100,000 brackets, keys, values and commas. A file with more than 400,000 is not an inventory, so it is not read any further.',
     ],
   },
   INIT001: {

@@ -50,6 +50,7 @@ export interface QuorumReport extends Quorum {
 const ofRecovery: ReadonlySet<Code> = new Set([
   ...(['INV028', 'INV032', 'INV034', 'INV035', 'INV036', 'INV037'] as const),
   ...(['INV038', 'INV039', 'INV040', 'INV041'] as const),
+  ...(['INV050', 'INV051', 'INV052', 'INV053'] as const),
 ]);
 
 /** The quorum arithmetic of an inventory, also if no recovery is possible or needed. */
