@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 
 /** How much is read of a file that a person names, in bytes. */
-export const inputLimit = 16 * 1024 * 1024;
+const inputLimit = 16 * 1024 * 1024;
 /** Plans of large clusters are longer than any inventory; and so are files of a bundle. */
 export const planLimit = 256 * 1024 * 1024;
 
@@ -168,7 +168,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** Why the operating system refused, without the path: `permission denied (EACCES)`. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const code = codeOf(error);
   const reason = reasons[code];
   if (reason !== undefined) return `${reason} (${code})`;

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { codeOf } from './text.ts';
+import { codeOf, isRefusal } from './text.ts';
 import { exists, isDirectory, isFile } from './tree.ts';
 
 /** The hidden directory of this run. */
@@ -59,12 +59,9 @@ export function openWork(target: string): Work | string {
   let locked = false;
   const close = () => {
     process.off('exit', close);
-    try {
-      settle(directory, target);
-      if (locked) rmSync(lock, { force: true });
-    } catch {
-      // The next run sweeps what cannot be removed now.
-    }
+    // The next run sweeps what cannot be removed now.
+    quietly(() => settle(directory, target));
+    if (locked) quietly(() => rmSync(lock, { force: true }));
     locked = false;
     if (made !== null) removeEmpty(parent, dirname(made));
   };
@@ -154,17 +151,30 @@ function settle(directory: string, target: string): void {
     if (exists(target)) keep(old, target);
     else renameSync(old, target);
   }
-  const own = /^(?:new|stale-lock|lint-.{6})$/u;
-  for (const name of existing(directory).filter((each) => own.test(each))) {
-    rmSync(join(directory, name), { recursive: true, force: true });
+  // If a signal ends this run, files that are being written may still appear.
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    const names = existing(directory);
+    for (const name of names.filter((each) => ownNames.test(each))) {
+      quietly(() => rmSync(join(directory, name), { recursive: true, force: true }));
+    }
+    const left = existing(directory);
+    // What is not ours stays, with the file that states the owner of the rest.
+    if (left.every((name) => name === 'owner.json')) break;
+    if (!left.some((name) => ownNames.test(name))) return;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
   }
   // Last, so that the rest stays known as ours if this run is killed, too.
   rmSync(join(directory, 'owner.json'), { force: true });
+  if (existing(directory).length === 0 && exists(directory)) rmdirSync(directory);
+}
+
+const ownNames = /^(?:new|stale-lock|lint-.{6})$/u;
+
+function quietly(act: () => void): void {
   try {
-    rmdirSync(directory);
+    act();
   } catch (error) {
-    // Something that is not ours is in it.
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) throw error;
+    if (!isRefusal(error)) throw error;
   }
 }
 
