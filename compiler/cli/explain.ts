@@ -34,7 +34,7 @@ async function run(
     if (await report({ exit: 0, diagnostics: [], result }, options)) print(page);
     return;
   }
-  if (existsSync(what)) return explainPlan(what, options);
+  if (what === '-' || existsSync(what)) return explainPlan(what, options);
   const similar = similarCodes(what).map((code) => `\n  ${code} ${codes[code].title}`);
   const hint =
     similar.length === 0

@@ -57,6 +57,7 @@ describe('inputs that are no files', () => {
     'review bundle --known F',
     'init --from-hosts F --out no.json',
     'init --from-stack F --out no.json',
+    'init --from https://127.0.0.1:1 --cacert F --out no.json',
     'choose F inventory.json',
     'record F',
     'explain F',
