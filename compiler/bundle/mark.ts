@@ -22,23 +22,30 @@ export function bundlePaths(directory: string): ReadonlySet<string> | string {
   if (folders.length === 0) return 'it has no plan.json';
   const all = new Set<string>(choiceNames);
   for (const folder of folders) {
-    const paths = pathsOfPlan(join(directory, folder, 'plan.json'));
+    const paths = pathsOfPlan(join(directory, folder, 'plan.json'), folder);
     if (typeof paths === 'string') return `${folder}/${paths}`;
     for (const path of paths) all.add(`${folder}/${path}`);
   }
   return all;
 }
 
-/** The paths in the bundle of a plan of any version; or why the file is no plan. */
-function pathsOfPlan(file: string): readonly string[] | string {
+/**
+ * The paths in the bundle of a plan of any version, or why the file is no plan. With a host, the plan is
+ * one of several for before an incident: a directory that only contains a bundle is none.
+ */
+function pathsOfPlan(file: string, host?: string): readonly string[] | string {
   const plan = jsonIn(file);
-  const { format, digest, phases, asides } = membersOf(plan);
+  const { format, digest, phases, asides, recovery, quorum } = membersOf(plan);
   if (typeof format !== 'string' || !/^plan\/[0-9]+$/u.test(format)) {
     return 'plan.json is not a plan';
   }
   if (typeof digest !== 'string') return `plan.json is of an older version (${format})`;
   if (digest !== planDigest(membersOf(plan))) {
     return 'plan.json does not have the digest that it states';
+  }
+  const isOneOfSeveral = membersOf(quorum).verdict === 'unknown';
+  if (host !== undefined && !(isOneOfSeveral && membersOf(recovery).host === host)) {
+    return 'plan.json is of another bundle';
   }
   const turns = [
     ...listOf(phases).flatMap((each) => listOf(membersOf(each).turns)),

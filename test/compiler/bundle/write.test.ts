@@ -192,6 +192,15 @@ describe('never taken, and left as it is', () => {
       /^BUN002 .*a\/b\//,
     ],
     [
+      'a directory that contains a bundle, with a SHA256SUMS of its own',
+      async () => {
+        await write(join(target(), 'acme'));
+        writeFileSync(join(target(), 'README.md'), 'mine');
+        resign();
+      },
+      /^BUN002 .*acme\/plan\.json is of another bundle$/,
+    ],
+    [
       'a bundle with a file more',
       async () => {
         await write(target());
