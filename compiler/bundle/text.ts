@@ -1,4 +1,4 @@
-// A file -> its text, or why it cannot be read. Nothing here waits for ever, or reads without a limit.
+// A file -> its text, or why it cannot be read. Every wait and every read has a limit.
 
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';

@@ -40,7 +40,7 @@ interface Owner {
   readonly format: 'plan-lock/1';
   readonly machine: string;
   readonly pid: number;
-  /** Tells apart two processes that had the same number; null if the system does not say. */
+  /** Differs for two processes that had the same number; null if the system does not say. */
   readonly started: string | null;
 }
 
