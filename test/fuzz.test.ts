@@ -122,10 +122,11 @@ function placesIn(value: Json): { readonly inside: Container; readonly key: stri
 
 /** A path where an inventory or a plan has one. */
 function putPath(root: Container, at: number, path: string): void {
-  const { hosts = [], swarm, recovery } = root;
+  const { swarm, recovery } = root ?? {};
+  const hosts: readonly Container[] = Array.isArray(root?.hosts) ? root.hosts : [];
   const spots: readonly (readonly [Container, string])[] = [
-    ...[...hosts].map((host: Container) => [host, 'dataDirectory'] as const),
-    ...[...hosts].map((host: Container) => [host, 'notes'] as const),
+    ...hosts.map((host) => [host, 'dataDirectory'] as const),
+    ...hosts.map((host) => [host, 'notes'] as const),
     [swarm, 'stackFile'],
     [swarm, 'dockerSocket'],
     [recovery, 'because'],
