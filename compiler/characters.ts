@@ -31,6 +31,7 @@ const names: Readonly<Record<number, string>> = {
   8233: 'paragraph separator',
   8239: 'narrow non-breaking space',
   8288: 'word joiner',
+  10240: 'braille blank',
   8722: 'minus sign that is not the one on the keyboard',
   12288: 'ideographic space',
   65279: 'byte order mark',
@@ -65,14 +66,14 @@ export function plainForm(character: string): string | null {
   return folded !== character && /^[!-~]+$/u.test(folded) ? folded : null;
 }
 
-/** The first character of a text that is not printable ASCII, or null. */
+/** The first character of a text that is not seen, or else that is not printable ASCII; or null. */
 export function surprise(text: string): string | null {
-  return /[^ -~]/u.exec(text)?.[0] ?? null;
+  return hidden.exec(text)?.[0] ?? /[^ -~]/u.exec(text)?.[0] ?? null;
 }
 
 // Everything without a glyph, and every space but the ordinary one.
 const hiddenSource =
-  '(?! )[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zs}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}]';
+  '(?! )[\\u2800\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zs}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}]';
 const hidden = new RegExp(hiddenSource, 'u');
 const everyHidden = new RegExp(hiddenSource, 'gu');
 

@@ -1,7 +1,7 @@
 // Evidence and an inventory -> which host to recover on, and its bundle.
 
 import { applyEdits, modify } from 'jsonc-parser';
-import { readText } from './bundle/text.ts';
+import { readInput } from './bundle/text.ts';
 import type { Checks } from './check/check.ts';
 import { compileText, type Outcome, type Request } from './compile.ts';
 import { type Diagnostic, diagnostic } from './diagnostic.ts';
@@ -37,7 +37,7 @@ export async function choose(
   request: ChooseRequest,
   checks: Checks,
 ): Promise<Choice> {
-  const texts = [...files, file].map(readText);
+  const texts = await Promise.all([...files, file].map((each) => readInput(each)));
   const unreadable = texts.flatMap((text) => (typeof text === 'string' ? [] : [text]));
   if (unreadable.length > 0) return { exit: 2, diagnostics: unreadable, result: null };
   const inventoryText = String(texts.at(-1));

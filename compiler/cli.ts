@@ -2,21 +2,15 @@
 // Command line -> what `plan` does. The commands are in cli/; only they print or set an exit status.
 
 import { CommanderError } from 'commander';
+import { reportFailure, watchOutput, watchSignals } from './cli/ending.ts';
 import { program } from './cli/program.ts';
 
-// A closed pipe (`| head`) is not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+watchOutput();
+watchSignals();
 
 try {
   await program().parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : 2;
-  } else {
-    const { stack } = error instanceof Error ? error : { stack: String(error) };
-    process.stderr.write(`plan: internal error, please report it\n${stack}\n`);
-    process.exitCode = 2;
-  }
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else await reportFailure(error, process.argv.slice(2));
 }

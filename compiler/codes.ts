@@ -2,8 +2,8 @@
 
 import { editDistance } from './distance.ts';
 
-/** An error makes the command fail. A warning is only reported. */
-export type Severity = 'error' | 'warning';
+/** An error makes the command fail. A warning is only reported, unless --strict is given; a note always. */
+export type Severity = 'error' | 'warning' | 'note';
 
 interface CodeEntry {
   readonly severity: Severity;
@@ -16,7 +16,7 @@ interface CodeEntry {
 /**
  * To add a code, add an entry: the type Code follows. INV0xx: inventory, PLAN0xx: plan file,
  * INIT0xx: plan init, CHK0xx: checks of the scripts, BUN0xx: bundle and files, REV0xx: review,
- * RCD0xx: record.
+ * RCD0xx: record, RUN0xx: the run of plan.
  *
  * Numbers are never reused. CHK003 to CHK008 were rules of our own for the bash of the templates; a
  * user could not act on them, and they are tests now (test/house).
@@ -187,10 +187,10 @@ export const codes = {
     ],
   },
   INV028: {
-    severity: 'warning',
-    title: 'loopback address in a cluster with several hosts',
+    severity: 'error',
+    title: 'loopback address',
     explain: [
-      'No other host can reach a host by its loopback address. A probe would only reach the machine that sends it.',
+      'Every machine has the loopback addresses 127.0.0.0/8, ::1 and the name localhost. No other host can reach a host by them, and a script that looks for one of them finds it on the wrong machine, too.',
     ],
   },
   INV030: {
@@ -274,7 +274,7 @@ export const codes = {
     ],
   },
   INV041: {
-    severity: 'warning',
+    severity: 'note',
     title: 'a single server host',
     explain: [
       'With one server host the quorum is one. If this host is lost, all data in etcd are lost unless there is a snapshot on another machine. Schedule the snapshot script and keep its files on another machine.',
@@ -285,6 +285,48 @@ export const codes = {
     title: '--lost names a host that is not in the inventory',
     explain: [
       '"--lost" takes host ids of the inventory, separated by commas, and gives these hosts the state "lost". A plan can only contain hosts of the inventory.',
+    ],
+  },
+  INV050: {
+    severity: 'error',
+    title: 'address that belongs to no single machine',
+    explain: [
+      'An unspecified (0.0.0.0, ::), multicast, broadcast, reserved or link-local address is not the address of one machine for all others. Link-local addresses (169.254.0.0/16, fe80::/10) need a zone, and every network has the same ones. The rule holds in every spelling, such as ::ffff:169.254.0.1.',
+    ],
+  },
+  INV051: {
+    severity: 'error',
+    title: 'data directory is a directory of the system',
+    explain: [
+      'The scripts rename directories inside the data directory and change their owner. A directory of the system, or one that contains such a directory, is never that of the Control Plane: /etc, /usr, /var/lib, /var/lib/docker, /home, /root, /tmp and so on. Name the directory itself, such as /var/lib/pgedge.',
+    ],
+  },
+  INV052: {
+    severity: 'error',
+    title: 'path of a device or of the kernel',
+    explain: [
+      'What is in /dev, /proc and /sys is not a file on a disk. Reading it may never end, and it is gone after a restart.',
+    ],
+  },
+  INV053: {
+    severity: 'error',
+    title: 'path is in a directory that is set aside',
+    explain: [
+      'The scripts rename etcd/ and certificates/ in the data directory of a host before it comes back. A key, tool, stack file, socket or snapshot inside would no longer be at its path. Copy it to another directory first.',
+    ],
+  },
+  INV054: {
+    severity: 'note',
+    title: 'an even number of server hosts',
+    explain: [
+      'An even number of server hosts survives the loss of no more hosts than one less: with 4 the quorum is 3, so one can be lost, as with 3. But there is one more that can fail. 3, 5 or 7 are usual.',
+    ],
+  },
+  INV055: {
+    severity: 'note',
+    title: 'more than seven server hosts',
+    explain: [
+      'Every write waits for a quorum of the server hosts, so more of them make it slower. etcd recommends at most seven. Other hosts can be client hosts.',
     ],
   },
   INV060: {
@@ -329,6 +371,36 @@ export const codes = {
       'Every step declares what it needs and what it provides. In this plan a step comes before another step that it needs, so its scripts could destroy data. A compiled plan is never like this, so it was edited.',
     ],
   },
+  PLAN005: {
+    severity: 'error',
+    title: 'the plan does not have the digest that it states',
+    explain: [
+      'A plan.json states the SHA-256 of its content. If a value was edited, or a part is missing, the two differ, and no scripts are written. Copy plan.json from the bundle again. To change the recovery, change the inventory and compile it.',
+    ],
+  },
+  PLAN006: {
+    severity: 'error',
+    title: 'a value in the plan is not allowed in an inventory',
+    explain: [
+      'The values of a plan come from an inventory, so they follow the same rules. The message names the code of the rule; "plan explain" shows its page. Such a plan was edited, or compiled by another version of plan.',
+    ],
+  },
+  PLAN007: {
+    severity: 'error',
+    title: 'the plan is not what its values give',
+    explain: [
+      'Before it writes scripts, "plan emit" compiles the values of the plan again. Every phase, script and step must come out the same. A plan from which a host of the fence list or a step was taken out is refused, even if its digest was computed again.',
+      'Another version of plan may order the steps differently. Then use the version that the message names, or compile the inventory again.',
+    ],
+  },
+  PLAN008: {
+    severity: 'error',
+    title: 'the inventory next to the plan belongs to another plan',
+    explain: [
+      '"plan emit" copies the inventory.json that lies next to the plan into the bundle. The plan states the digest of the inventory that it was compiled from, and this file has another one. A bundle whose inventory and scripts differ would mislead its reader.',
+      'Copy both files from one bundle, or compile the inventory.',
+    ],
+  },
   CHK001: {
     severity: 'error',
     title: 'syntax error in a script',
@@ -369,27 +441,30 @@ export const codes = {
   BUN001: {
     severity: 'error',
     title: 'file cannot be read',
-    explain: ['The message shows the reason that the operating system gives.'],
+    explain: [
+      'The message shows the reason that the operating system gives. An input is a file, a pipe or "-" for standard input. It is UTF-8 text of at most 16 MiB (a plan.json: 256 MiB). Directories, devices and terminals are not read. A pipe is waited for: 2 s for its writer, and 30 s for the next part of the text.',
+    ],
   },
   BUN002: {
     severity: 'error',
     title: 'directory is not a bundle',
     explain: [
-      'plan replaces a directory only if its SHA256SUMS shows that it is a bundle. Anything else stays as it is. Give "--out" a directory that does not exist, is empty, or holds a bundle.',
+      'plan replaces a directory only if it is a bundle. It knows a bundle by its plan.json, which states its own digest; before an incident, by the plan.json in the folder of each recovery host. A SHA256SUMS proves nothing. Anything else stays as it is.',
+      'Give "--out" a directory that does not exist, is empty, or holds a bundle. Bundles of an older version of plan state no digest: rename them.',
     ],
   },
   BUN003: {
     severity: 'error',
     title: 'directory holds files that are not part of the bundle',
     explain: [
-      'Replacing the bundle would remove them. Move them, or compile to another directory.',
+      'Replacing the bundle would remove them. It does not matter whether SHA256SUMS lists them: the plan of the bundle decides which files are part of it. Move them, or compile to another directory.',
     ],
   },
   BUN004: {
     severity: 'error',
     title: 'file of the bundle was changed by hand',
     explain: [
-      'Replacing the bundle would lose the change, such as ticked boxes in a runbook. Compile to another directory and compare, or remove the old bundle yourself.',
+      'Replacing the bundle would lose the change, such as ticked boxes in a runbook. Compile to another directory and compare, or rename the old bundle.',
     ],
   },
   BUN005: {
@@ -431,7 +506,47 @@ export const codes = {
     severity: 'error',
     title: 'file has the wrong mode',
     explain: [
-      'Scripts are executable, other files are not. Some tools lose the mode when they copy a file.',
+      'Scripts have mode 755, other files 644. Some tools lose the mode when they copy a file, and git keeps only whether a file is executable.',
+    ],
+  },
+  BUN014: {
+    severity: 'error',
+    title: 'bundle was changed while it was replaced',
+    explain: [
+      'The old bundle is renamed before it is deleted, and then looked at again. A file in it was changed or added after the first look, so nothing was deleted. The new bundle is in its place, and the old one next to it, under a name that ends in ".kept-1".',
+    ],
+  },
+  BUN015: {
+    severity: 'error',
+    title: 'another run writes the same bundle',
+    explain: [
+      'A run that writes to DIR holds the lock ".DIR.lock" next to it. If the process in it has ended, the next run takes the lock and removes what was left. For a process on another machine this cannot be known. If it has ended there, remove the file.',
+    ],
+  },
+  BUN016: {
+    severity: 'error',
+    title: 'a bundle cannot be put at this place',
+    explain: [
+      'A bundle is complete or it is not there, because it takes its place by one rename. The root directory, a mount point and the current directory cannot be renamed, or would surprise the shell that stands in it. A symbolic link would be replaced, and not the directory that it leads to. Give a directory inside it, or the directory itself.',
+    ],
+  },
+  BUN017: {
+    severity: 'error',
+    title: 'no directory to compare with',
+    explain: ['"--check" compares with the directory that "--out" wrote. It is not there.'],
+  },
+  BUN018: {
+    severity: 'error',
+    title: 'only the layout of the inventory differs',
+    explain: [
+      'The inventory and its copy in the bundle have the same values with other spaces, line ends or another order of keys. All scripts are the same. The comparison is exact, so this counts as a difference.',
+    ],
+  },
+  BUN019: {
+    severity: 'error',
+    title: 'too many values',
+    explain: [
+      'An inventory of a thousand hosts has fewer than 100,000 brackets, keys, values and commas. A file with more than 400,000 is not an inventory, so it is not read any further.',
     ],
   },
   INIT001: {
@@ -530,6 +645,27 @@ export const codes = {
     explain: [
       'The inventory names a recovery host, and by the evidence another host holds more. The bundle is compiled for the host that holds more, and the inventory in the bundle says so.',
       'If the named host must be used, compile the inventory with "plan compile". What only the other host holds is then lost.',
+    ],
+  },
+  RUN001: {
+    severity: 'error',
+    title: 'the operating system refused',
+    explain: [
+      'The message shows what was tried, and the reason that the operating system gives: a permission, a full disk, a directory that is not there. It is no bug in plan. Fix the reason and run the command again.',
+    ],
+  },
+  RUN002: {
+    severity: 'error',
+    title: 'internal error',
+    explain: [
+      'This is a bug in plan. Bundles are renamed only when they are complete, so none is incomplete. Please report it with the lines that follow, and attach the inventory if you can.',
+    ],
+  },
+  RUN003: {
+    severity: 'error',
+    title: 'standard output cannot be written',
+    explain: [
+      'The result was computed, and writing it failed: the disk is full, or the other end is gone. A bundle that was reported as written is complete.',
     ],
   },
   RCD001: {

@@ -1,15 +1,16 @@
 // The pipeline: an inventory or a plan -> a bundle in its directory, or the problems.
 
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { bundle, manifestName, planBundle } from './bundle/bundle.ts';
+import { bundle, planBundle } from './bundle/bundle.ts';
 import {
   type DeliveredBundle,
   type Delivery,
   type Destination,
   deliver,
 } from './bundle/deliver.ts';
-import { readText } from './bundle/text.ts';
+import { bundlePaths } from './bundle/mark.ts';
+import { inputName, planLimit, readInput } from './bundle/text.ts';
+import { exists } from './bundle/tree.ts';
 import type { Checks } from './check/check.ts';
 import { asErrors, type Diagnostic, diagnostic, hasErrors } from './diagnostic.ts';
 import { loadTemplates } from './emit/templates.ts';
@@ -19,6 +20,7 @@ import { build } from './plan/build.ts';
 import type { Plan } from './plan/ir.ts';
 import { executionOrder } from './plan/order.ts';
 import { readPlan } from './plan/read.ts';
+import { belongsTo } from './plan/source.ts';
 import { assess, recoveryCandidates } from './quorum.ts';
 
 /** What became of it. `exit`: 0 yes, 1 no, 2 could not. */
@@ -27,6 +29,8 @@ export interface Outcome {
   readonly diagnostics: readonly Diagnostic[];
   /** The texts that diagnostics have positions in, by the name of the file. */
   readonly sources?: ReadonlyMap<string, string>;
+  /** What differs as a unified diff, if it was asked for. */
+  readonly diff?: string;
   /** The bundle in its place, as machines read it. */
   readonly result: (DeliveredBundle & { readonly plans: readonly PlanSummary[] }) | null;
 }
@@ -52,8 +56,9 @@ export interface Request {
 
 /** Inventory -> bundle. */
 export async function compile(file: string, request: Request, checks: Checks): Promise<Outcome> {
-  const text = readText(file);
-  return typeof text === 'string' ? compileText(text, file, request, checks) : failed(2, [text]);
+  const text = await readInput(file);
+  if (typeof text !== 'string') return failed(2, [text]);
+  return compileText(text, inputName(file), request, checks);
 }
 
 /** The text of an inventory -> bundle. `file` names it in diagnostics. */
@@ -79,13 +84,14 @@ export async function compileText(
 
 function defaultPlace(file: string, { cluster }: Inventory): Destination | Diagnostic {
   const folder = dirname(file);
-  const ofBundle = [manifestName, 'plan.json'].find((name) => existsSync(join(folder, name)));
-  if (ofBundle === undefined) return { directory: join(folder, cluster), compareOnly: false };
+  if (!exists(join(folder, 'plan.json')) && typeof bundlePaths(folder) === 'string') {
+    return { directory: join(folder, cluster), compareOnly: false };
+  }
   return diagnostic(
     'BUN006',
     { file, position: null },
     {
-      what: `${folder} holds this inventory and ${ofBundle}, so it seems to be a bundle`,
+      what: `${folder} holds this inventory and a plan.json, so it seems to be a bundle`,
       why: 'The default place would be inside of it, and the bundle would no longer be as reviewed.',
       remedy: 'Name the directory for the new bundle: --out DIRECTORY.',
     },
@@ -98,17 +104,32 @@ export async function emit(
   destination: Destination,
   checks: Checks,
 ): Promise<Outcome> {
-  const read = readPlanFile(file);
+  const read = await readPlanFile(file);
   if (!read.ok) return read.outcome;
   const hopeless = await hopelessChecks(checks);
   if (hopeless !== null) return failed(2, [hopeless]);
-  // Next to the plan lies the inventory of its bundle: carried along unread, no part of the plan.
+  // Next to the plan lies the inventory of its bundle.
   const carried = join(dirname(file), 'inventory.json');
-  const inventory = existsSync(carried) ? readText(carried) : null;
+  const inventory = exists(carried) ? await readInput(carried) : null;
   if (inventory !== null && typeof inventory !== 'string') return failed(2, [inventory]);
+  if (inventory !== null && !belongsTo(read.plan, inventory, carried)) {
+    return failed(1, [foreignInventory(carried, file)]);
+  }
   checks.progress('Writing the bundle');
   const files = planBundle(read.plan, inventory, loadTemplates());
   return outcome([read.plan], [], await deliver(files, destination, checks));
+}
+
+function foreignInventory(file: string, plan: string): Diagnostic {
+  return diagnostic(
+    'PLAN008',
+    { file, position: null },
+    {
+      what: `this inventory is not the one from which ${plan} was compiled`,
+      why: 'The bundle would hold an inventory that its scripts do not follow.',
+      remedy: 'Copy both files from one bundle, or compile the inventory: plan compile.',
+    },
+  );
 }
 
 /** Why the checks cannot succeed; the checks are loaded only if they are wanted. */
@@ -118,12 +139,14 @@ async function hopelessChecks(checks: Checks): Promise<Diagnostic | null> {
 }
 
 /** The plan in a file, or why there is none. */
-export function readPlanFile(
+export async function readPlanFile(
   file: string,
-): { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly outcome: Outcome } {
-  const text = readText(file);
+): Promise<
+  { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly outcome: Outcome }
+> {
+  const text = await readInput(file, planLimit);
   if (typeof text !== 'string') return { ok: false, outcome: failed(2, [text]) };
-  const read = readPlan(text, file);
+  const read = readPlan(text, inputName(file));
   return read.ok ? read : { ok: false, outcome: failed(1, read.diagnostics) };
 }
 
@@ -136,10 +159,11 @@ export function planAll(inventory: Inventory): readonly Plan[] {
 function outcome(
   plans: readonly Plan[],
   warnings: readonly Diagnostic[],
-  { exit, diagnostics, delivered }: Delivery,
+  { exit, diagnostics, delivered, diff }: Delivery,
 ): Outcome {
   const result = delivered === null ? null : { ...delivered, plans: plans.map(summaryOf) };
-  return { exit, diagnostics: [...warnings, ...diagnostics], result };
+  const shown = diff === undefined ? {} : { diff };
+  return { exit, diagnostics: [...warnings, ...diagnostics], result, ...shown };
 }
 
 function summaryOf(plan: Plan): PlanSummary {

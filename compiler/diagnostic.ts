@@ -61,9 +61,22 @@ export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some(({ severity }) => severity === 'error');
 }
 
-/** The findings, with warnings counted as errors. */
+/** The findings, with warnings counted as errors. Notes stay notes. */
 export function asErrors(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  return diagnostics.map((each) => ({ ...each, severity: 'error' }));
+  return diagnostics.map((each) =>
+    each.severity === 'warning' ? { ...each, severity: 'error' } : each,
+  );
+}
+
+/** At most so many findings, in their order: of more, errors before warnings before notes. */
+export function firstOf(diagnostics: readonly Diagnostic[], most: number): readonly Diagnostic[] {
+  if (diagnostics.length <= most) return diagnostics;
+  const ranks = { error: 0, warning: 1, note: 2 } as const;
+  const shown = [0, 1, 2].flatMap((rank) =>
+    diagnostics.filter((each) => ranks[each.severity] === rank),
+  );
+  const kept = new Set(shown.slice(0, most));
+  return diagnostics.filter((each) => kept.has(each));
 }
 
 /** The findings ordered by position, without duplicates. */
@@ -133,6 +146,7 @@ const styles = {
   faint: '\u001b[2m',
   error: '\u001b[31m',
   warning: '\u001b[33m',
+  note: '\u001b[36m',
   plain: '\u001b[0m',
 } as const;
 

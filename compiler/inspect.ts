@@ -1,6 +1,6 @@
 // An inventory -> what can be said about it without a plan: whether it is valid, and its quorum.
 
-import { readText } from './bundle/text.ts';
+import { inputName, readInput } from './bundle/text.ts';
 import type { Code } from './codes.ts';
 import { asErrors, type Diagnostic, hasErrors } from './diagnostic.ts';
 import { parse } from './inventory/parse.ts';
@@ -25,12 +25,13 @@ export interface Validity {
 }
 
 /** Whether an inventory can be compiled. */
-export function validate(
-  file: string,
+export async function validate(
+  given: string,
   lost: readonly string[],
   strict: boolean,
-): Inspection<Validity> {
-  return inspect(file, lost, strict, new Set(), (inventory) => {
+): Promise<Inspection<Validity>> {
+  const file = inputName(given);
+  return inspect(given, lost, strict, new Set(), (inventory) => {
     const { servers, words } = assess(inventory);
     const clients = inventory.hosts.length - servers.length;
     return { file, cluster: inventory.cluster, servers: servers.length, clients, quorum: words };
@@ -49,10 +50,14 @@ export interface QuorumReport extends Quorum {
 const ofRecovery: ReadonlySet<Code> = new Set([
   ...(['INV028', 'INV032', 'INV034', 'INV035', 'INV036', 'INV037'] as const),
   ...(['INV038', 'INV039', 'INV040', 'INV041'] as const),
+  ...(['INV050', 'INV051', 'INV052', 'INV053'] as const),
 ]);
 
 /** The quorum arithmetic of an inventory, also if no recovery is possible or needed. */
-export function quorumOf(file: string, lost: readonly string[]): Inspection<QuorumReport> {
+export async function quorumOf(
+  file: string,
+  lost: readonly string[],
+): Promise<Inspection<QuorumReport>> {
   return inspect(file, lost, false, ofRecovery, (inventory) => {
     const quorum = assess(inventory);
     const isLost = quorum.verdict === 'lost';
@@ -66,14 +71,15 @@ export function quorumOf(file: string, lost: readonly string[]): Inspection<Quor
   });
 }
 
-function inspect<Result>(
-  file: string,
+async function inspect<Result>(
+  given: string,
   lost: readonly string[],
   strict: boolean,
   irrelevant: ReadonlySet<Code>,
   of: (inventory: Inventory) => Result,
-): Inspection<Result> {
-  const text = readText(file);
+): Promise<Inspection<Result>> {
+  const file = inputName(given);
+  const text = await readInput(given);
   if (typeof text !== 'string') {
     return { exit: 2, diagnostics: [text], sources: new Map(), result: null };
   }

@@ -41,6 +41,9 @@ export interface RecoveryChoice {
   readonly because: string;
 }
 
+/** Why a host is the recovery host, if the inventory names it and gives no other reason. */
+export const namedBecause = 'named in the inventory';
+
 /** Votes needed of so many members: floor(N/2)+1 (guide 5.1). */
 export function threshold(members: number): number {
   return Math.floor(members / 2) + 1;
@@ -74,7 +77,7 @@ export function assess(inventory: { readonly hosts: readonly Voter[] }): Quorum 
  * first that was replaced by a new machine; ids in natural order. Null where there is none.
  */
 export function chooseRecovery(inventory: Choosable): RecoveryChoice | null {
-  const { host: named, because = 'named in the inventory' } = inventory.recovery;
+  const { host: named, because = namedBecause } = inventory.recovery;
   if (named !== null) return { host: named, chosen: 'named', because };
   const servers = sorted(inventory.hosts).filter(({ mode }) => mode === 'server');
   const alive = servers.filter(isAlive);

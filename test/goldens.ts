@@ -15,7 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from '../compiler/bundle/bundle.ts';
-import { compare } from '../compiler/bundle/write.ts';
+import { compare } from '../compiler/bundle/compare.ts';
 import { manual } from '../compiler/cli/manual.ts';
 import { program } from '../compiler/cli/program.ts';
 import { surfaceOf } from '../compiler/cli/surface.ts';
@@ -78,7 +78,7 @@ export async function bundleOf(example: string): Promise<readonly EmittedFile[]>
 
 /** What is stale, missing or left over in an example's folder. */
 export async function stale(example: string): Promise<readonly Diagnostic[]> {
-  return compare(join(generated, example), await committedOf(example));
+  return compare(join(generated, example), await committedOf(example), { executableOnly: true });
 }
 
 function replace(folder: string, files: readonly EmittedFile[]): void {

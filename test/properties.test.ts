@@ -315,7 +315,26 @@ test('no server host starts with old data: it is set aside in the same turn befo
 test('quoted values come back out of a real bash as they went in', () => {
   const tricky = fc.string({
     unit: fc.oneof(
-      fc.constantFrom("'", '"', '\\', '$', '`', '!', '\n', ' ', '*', '{', '}', ';', '-', '\t', 'é'),
+      fc.constantFrom(
+        "'",
+        '"',
+        '\u2018',
+        '\u2019',
+        '\u201d',
+        '\\',
+        '$',
+        '`',
+        '!',
+        '\n',
+        ' ',
+        '*',
+        '{',
+        '}',
+        ';',
+        '-',
+        '\t',
+        'é',
+      ),
       fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
     ),
   });

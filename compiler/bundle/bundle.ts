@@ -16,6 +16,17 @@ import { executionOrder } from '../plan/order.ts';
 /** The manifest of a bundle: `<sha256>  <path>` for every other file, sorted by path. */
 export const manifestName = 'SHA256SUMS';
 
+/** The files of every bundle of one plan, apart from its scripts. mark.ts knows a bundle by them. */
+export const planNames = [
+  ...['plan.json', 'inventory.json', 'RUNBOOK.md', 'RUNBOOK.html', 'recover.sh', 'triage.sh'],
+  ...['REVIEW.md', 'review.sh', manifestName],
+] as const;
+
+/** The files of a bundle for before an incident, apart from the folder of each recovery host. */
+export const choiceNames = [
+  ...['README.md', 'inventory.json', 'triage.sh', 'REVIEW.md', 'review.sh', manifestName],
+] as const;
+
 /** Files are produced on demand: the bundle of a large cluster does not fit in memory. */
 export type Files = Iterable<EmittedFile>;
 
@@ -127,7 +138,8 @@ export interface Sum {
   readonly sha256: string;
 }
 
-function manifestText(sums: readonly Sum[]): string {
+/** The text of a manifest, sorted by path. */
+export function manifestText(sums: readonly Sum[]): string {
   const sorted = [...sums].sort((a, b) => (a.path < b.path ? -1 : 1));
   return sorted.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join('');
 }

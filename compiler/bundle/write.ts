@@ -1,55 +1,100 @@
-// Files -> a directory: either the complete new bundle or unchanged. Also compares with a bundle.
+// Files -> a directory: either the complete new bundle or unchanged. What is not ours is never lost.
 
 import {
   chmodSync,
-  existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmdirSync,
-  rmSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
-import { type Files, manifestName, readManifest, sha256 } from './bundle.ts';
+import { type Files, manifestName, manifestText, readManifest, sha256 } from './bundle.ts';
+import { bundlePaths } from './mark.ts';
+import { entries, exists, isDirectory, isFile, modeOf } from './tree.ts';
+import { keep, longestName, type Work } from './work.ts';
 
-// Synchronous on purpose: many small files, one after another, and nothing else to do.
+/** What a directory held when it was looked at: the digest of each file. Null: there was none. */
+export type Seen = ReadonlyMap<string, string> | null;
 
-/** A complete bundle next to its target, not yet renamed. */
-export interface Staged {
-  /** Where it is now. */
-  readonly directory: string;
-  /** Where it will be. */
-  readonly target: string;
-  readonly paths: readonly string[];
+/** What is at the target: why it cannot be replaced, or what it holds. */
+export interface Look {
+  readonly blocked: readonly Diagnostic[];
+  readonly seen: Seen;
 }
 
-/** Writes the files to a new directory next to the target. Throws what the file system throws. */
-export function stage(target: string, files: Files): Staged {
+/** Why no bundle can be put at a place, whatever is there; empty if one can. */
+export function unfitPlace(target: string): readonly Diagnostic[] {
   const place = resolve(target);
-  mkdirSync(dirname(place), { recursive: true });
-  const directory = mkdtempSync(join(dirname(place), `.${basename(place)}.partial-`));
-  const paths: string[] = [];
-  try {
-    const made = new Set<string>();
-    for (const file of files) {
-      const path = join(directory, file.path);
-      makeFolders(directory, file.path, made);
-      writeFileSync(path, file.text);
-      chmodSync(path, file.mode);
-      paths.push(file.path);
-    }
-    chmodSync(directory, 0o755);
-  } catch (error) {
-    rmSync(directory, { recursive: true, force: true });
-    throw error;
+  const report = reporter(target);
+  const unfit = (what: string) => [report('BUN016', what)];
+  if (basename(place) === '') return unfit('this is the root directory');
+  if (Buffer.byteLength(basename(place)) > longestName) {
+    return unfit(`the name has more than ${longestName} bytes`);
   }
-  return { directory, target: place, paths };
+  const found = lstatSync(place, { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  if (found.isSymbolicLink()) return unfit('this is a symbolic link');
+  if (!found.isDirectory()) return [report('BUN002', `${target} is not a directory`)];
+  const real = realpathSync(place);
+  if (`${realpathSync('.')}${sep}`.startsWith(`${real}${sep}`)) {
+    return unfit('this is the current directory, or contains it');
+  }
+  if (found.dev !== lstatSync(dirname(real)).dev) return unfit('this is a mount point');
+  return [];
+}
+
+/** Looks at a target. Throws what the file system throws. */
+export function look(target: string): Look {
+  const place = resolve(target);
+  if (!exists(place)) return { blocked: [], seen: null };
+  const report = reporter(target);
+  const refused = (...blocked: readonly Diagnostic[]) => ({ blocked, seen: null });
+  if (!isDirectory(place)) return refused(report('BUN002', `${target} is not a directory`));
+  const found = entries(place);
+  if (found.length === 0) return { blocked: [], seen: new Map() };
+  const ours = bundlePaths(place);
+  if (typeof ours === 'string') {
+    return refused(report('BUN002', `${target} holds ${found[0]} and is not a bundle: ${ours}`));
+  }
+  const sums = manifestOf(place);
+  if (sums === null) {
+    return refused(report('BUN004', `${manifestName} is missing or was changed by hand`));
+  }
+  const seen = new Map<string, string>();
+  const blocked = found.flatMap((path) => {
+    const now = digestAt(join(place, path));
+    seen.set(path, now);
+    if (!ours.has(path)) return [report('BUN003', `${path} is not part of the bundle`)];
+    if (path === manifestName || sums.get(path) === now) return [];
+    const what = sums.has(path) ? 'does not match' : 'is not listed in';
+    return [report(sums.has(path) ? 'BUN004' : 'BUN003', `${path} ${what} ${manifestName}`)];
+  });
+  return { blocked, seen };
+}
+
+/** Writes the files to the work directory, and returns their paths. Other work can run in between. */
+export async function stage({ fresh }: Work, files: Files): Promise<readonly string[]> {
+  const paths: string[] = [];
+  const made = new Set<string>();
+  mkdirSync(fresh);
+  for (const file of files) {
+    const path = join(fresh, file.path);
+    makeFolders(fresh, file.path, made);
+    writeFileSync(path, file.text);
+    chmodSync(path, file.mode);
+    paths.push(file.path);
+    // A signal is heard only between two turns of the event loop.
+    if (paths.length % 32 === 0) await nextTurn();
+  }
+  chmodSync(fresh, 0o755);
+  return paths;
 }
 
 // Modes are set explicitly, so that the umask does not affect the bundle.
@@ -64,107 +109,93 @@ function makeFolders(root: string, path: string, made: Set<string>): void {
   }
 }
 
-/** Deletes a staged bundle. */
-export function discard({ directory }: Staged): void {
-  rmSync(directory, { recursive: true, force: true });
-}
-
-/** Why the target cannot be replaced; empty if it is free or an unchanged bundle. */
-export function obstacles(target: string): readonly Diagnostic[] {
-  const place = resolve(target);
-  if (!exists(place)) return [];
-  const report = reporter(target);
-  if (!lstatSync(place).isDirectory()) {
-    return [report('BUN002', `${target} is not a directory`)];
-  }
-  const found = walk(place);
-  if (found.length === 0) return [];
-  const sums = manifestOf(place);
-  if (sums === null) {
-    return [report('BUN002', `${target} holds ${found[0]}, but no ${manifestName} of a bundle`)];
-  }
-  const listed = new Map(sums.map((sum) => [sum.path, sum.sha256]));
-  return found
-    .filter((path) => path !== manifestName)
-    .flatMap((path) => {
-      const sum = listed.get(path);
-      if (sum === undefined) return [report('BUN003', `${path} is not listed in ${manifestName}`)];
-      const same = isFile(join(place, path)) && sha256(readFileSync(join(place, path))) === sum;
-      return same ? [] : [report('BUN004', `${path} does not match ${manifestName}`)];
-    });
+/** What became of a target. `kept`: what changed in the meantime, and where the old bundle is now. */
+export interface Published {
+  readonly state: 'written' | 'unchanged';
+  readonly kept: readonly Diagnostic[];
 }
 
 /**
- * Renames a staged bundle to its target. Call it only if there are no obstacles. Returns `unchanged`
- * if the same bundle is there. Throws what the file system throws, after restoring the old bundle.
+ * Renames a staged bundle to its target, which must hold what was seen. Throws what the file system
+ * throws, after the old bundle is back in its place.
  */
-export function publish(staged: Staged): 'written' | 'unchanged' {
-  const { directory, target } = staged;
-  if (!exists(target)) {
-    renameSync(directory, target);
-    return 'written';
-  }
-  const old = manifestOf(target);
-  const same =
-    old !== null &&
-    readFileSync(join(target, manifestName), 'utf8') ===
-      readFileSync(join(directory, manifestName), 'utf8') &&
-    staged.paths.every((path) => sameMode(join(directory, path), join(target, path)));
-  if (same) {
-    discard(staged);
-    return 'unchanged';
-  }
-  const aside = mkdtempSync(join(dirname(target), `.${basename(target)}.replaced-`));
-  const kept = join(aside, basename(target));
-  renameSync(target, kept);
+export function publish(work: Work, paths: readonly string[], seen: Seen): Published {
+  const { target, fresh, old } = work;
+  if (isSame(work, paths, seen)) return { state: 'unchanged', kept: [] };
+  if (exists(target)) renameSync(target, old);
   try {
-    renameSync(directory, target);
+    renameSync(fresh, target);
   } catch (error) {
-    renameSync(kept, target);
-    rmdirSync(aside);
+    if (exists(old)) renameSync(old, target);
     throw error;
   }
-  removeListed(kept, old === null ? [] : [...old.map((sum) => sum.path), manifestName]);
-  if (!exists(kept)) rmdirSync(aside);
-  return 'written';
+  return { state: 'written', kept: exists(old) ? removeSeen(old, target, seen ?? new Map()) : [] };
 }
 
-/** Deletes the listed files and the folders that become empty, and nothing else. */
-function removeListed(root: string, paths: readonly string[]): void {
-  const folders = new Set(['.']);
+function isSame({ target, fresh }: Work, paths: readonly string[], seen: Seen): boolean {
+  if (seen === null || seen.size !== paths.length) return false;
+  return paths.every(
+    (path) =>
+      seen.get(path) === digestAt(join(fresh, path)) &&
+      modeOf(join(fresh, path)) === modeOf(join(target, path)),
+  );
+}
+
+/** Deletes the old bundle if it is as it was seen. Otherwise all of it is kept, and named. */
+function removeSeen(old: string, target: string, seen: ReadonlyMap<string, string>) {
+  const changed = changesSince(old, seen);
+  if (changed.length === 0) removeFiles(old, [...seen.keys()]);
+  // What came while it was deleted.
+  const late = exists(old) && changed.length === 0 ? entries(old) : [];
+  if (changed.length === 0 && !exists(old)) return [];
+  const kept = basename(keep(old, target));
+  return [...changed, ...late].map((path) =>
+    diagnostic(
+      'BUN014',
+      { file: target, position: null },
+      {
+        what: `${path} was changed while plan was running; it is kept in ${kept}`,
+        why: 'The new bundle is in its place, and the old one would have been deleted.',
+        remedy: `Take what you need from ${kept}, which is next to the new bundle, and remove it.`,
+      },
+    ),
+  );
+}
+
+function changesSince(place: string, seen: ReadonlyMap<string, string>): readonly string[] {
+  if (!isDirectory(place)) return [basename(place)];
+  const found = new Set(entries(place));
+  const missing = [...seen.keys()].filter((path) => !found.has(path));
+  const other = [...found].filter((path) => seen.get(path) !== digestAt(join(place, path)));
+  return [...other, ...missing];
+}
+
+/** Deletes these files and the folders that become empty, and nothing else. */
+function removeFiles(root: string, paths: readonly string[]): void {
+  const folders = new Set<string>();
   for (const path of paths) {
-    if (exists(join(root, path))) unlinkSync(join(root, path));
+    unlinkSync(join(root, path));
     for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(folder);
   }
-  // Deepest first. A folder that is not empty holds files that are not ours.
-  for (const folder of [...folders].sort((a, b) => b.length - a.length)) {
-    const path = join(root, folder);
-    if (exists(path) && readdirSync(path).length === 0) rmdirSync(path);
+  const deepestFirst = [...folders].sort((a, b) => b.split('/').length - a.split('/').length);
+  for (const path of [...deepestFirst.map((folder) => join(root, folder)), root]) {
+    if (readdirSync(path).length === 0) rmdirSync(path);
   }
 }
 
-/** How a directory differs from the files: missing, changed, extra or with another mode. */
-export function compare(target: string, files: Files): readonly Diagnostic[] {
-  const place = resolve(target);
-  const report = reporter(target);
-  const expected = new Set<string>();
-  const differences: Diagnostic[] = [];
-  for (const file of files) {
-    expected.add(file.path);
-    const path = join(place, file.path);
-    if (!exists(path)) {
-      differences.push(report('BUN010', `${file.path} is missing`));
-    } else if (!isFile(path) || readFileSync(path, 'utf8') !== file.text) {
-      differences.push(report('BUN011', `${file.path} differs`));
-    } else if (isExecutable(path) !== (file.mode & 0o111) > 0) {
-      differences.push(report('BUN013', `${file.path} has the wrong mode`));
-    }
-  }
-  const extra = exists(place) ? walk(place).filter((path) => !expected.has(path)) : [];
-  return [
-    ...differences,
-    ...extra.map((path) => report('BUN012', `${path} is not part of the bundle`)),
-  ];
+/** The digest of a file; for anything else, what it is. */
+function digestAt(path: string): string {
+  return isFile(path) ? sha256(readFileSync(path)) : 'not a file';
+}
+
+/** The digests in a manifest exactly as this compiler writes it. */
+function manifestOf(directory: string): ReadonlyMap<string, string> | null {
+  const path = join(directory, manifestName);
+  if (!isFile(path)) return null;
+  const text = readFileSync(path, 'utf8');
+  const sums = readManifest(text);
+  if (sums === null || manifestText(sums) !== text) return null;
+  return new Map(sums.map((sum) => [sum.path, sum.sha256]));
 }
 
 const advice = {
@@ -172,18 +203,12 @@ const advice = {
   BUN003: ['Replacing the bundle would delete it.', 'Move it, or write to another directory.'],
   BUN004: [
     'The file was changed, and replacing the bundle would lose the change.',
-    'Write to another directory and compare, or remove the old bundle yourself.',
+    'Write to another directory and compare, or rename the old bundle.',
   ],
-  BUN010: ['The bundle is incomplete.', 'Compile to a new directory and compare.'],
-  BUN011: [
-    'The reviewed file is not what this inventory and this compiler produce.',
-    'Compile to a new directory, compare, and review the difference.',
+  BUN016: [
+    'A bundle takes its place by one rename, so that it is never incomplete.',
+    'Give a directory inside it, or another one: --out DIRECTORY.',
   ],
-  BUN012: [
-    'A leftover script could be run by mistake.',
-    'Remove it, or compile to a new directory.',
-  ],
-  BUN013: ['Scripts are executable, other files are not.', 'Copy the bundle with its file modes.'],
 } as const;
 
 function reporter(file: string): (code: keyof typeof advice, what: string) => Diagnostic {
@@ -191,37 +216,4 @@ function reporter(file: string): (code: keyof typeof advice, what: string) => Di
     const [why, remedy] = advice[code];
     return diagnostic(code, { file, position: null }, { what, why, remedy });
   };
-}
-
-function manifestOf(directory: string): ReturnType<typeof readManifest> {
-  const path = join(directory, manifestName);
-  return isFile(path) ? readManifest(readFileSync(path, 'utf8')) : null;
-}
-
-/** The paths of everything in a directory except directories, sorted. Links are not followed. */
-export function walk(root: string, below = ''): readonly string[] {
-  return readdirSync(join(root, below), { withFileTypes: true })
-    .flatMap((entry) => {
-      const path = below === '' ? entry.name : `${below}/${entry.name}`;
-      return entry.isDirectory() ? walk(root, path) : [path];
-    })
-    .sort();
-}
-
-// existsSync follows links, so it does not see a dangling one.
-function exists(path: string): boolean {
-  return existsSync(path) || lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-/** Whether it is a file, and no link to one. */
-export function isFile(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-function isExecutable(path: string): boolean {
-  return (lstatSync(path).mode & 0o111) > 0;
-}
-
-function sameMode(a: string, b: string): boolean {
-  return isExecutable(a) === isExecutable(b);
 }

@@ -22,17 +22,18 @@ export interface Checked {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** All checks of the scripts among the paths. */
+/** All checks of the scripts among the paths. `room` is a directory for temporary files. */
 export async function checkScripts(
   directory: string,
   paths: readonly string[],
-  checks: Checks,
+  checks: Checks & { readonly room?: string },
 ): Promise<Checked> {
   const scripts = paths.filter((path) => path.endsWith('.sh'));
   checks.progress(`Checking the syntax of ${scripts.length} scripts`);
   const syntax = await checkSyntax(directory, scripts);
   const { linter, findings } = await lint(directory, scripts, {
     given: checks.shellcheck,
+    ...(checks.room === undefined ? {} : { room: checks.room }),
     progress: checks.progress,
   });
   const missing = linter.found ? [] : [unlinted(linter.because, checks)];

@@ -29,6 +29,8 @@ export interface LintOptions {
    * all of them, and takes four times as long.
    */
   readonly sheetLines?: number;
+  /** Where a directory for temporary files is made and removed. */
+  readonly room?: string;
   /** Limit of each run, in milliseconds. One takes seconds, on a busy machine a minute. */
   readonly limit?: number;
   /** Gets what is being done. */
@@ -39,7 +41,13 @@ export interface LintOptions {
 export async function lint(
   directory: string,
   paths: readonly string[],
-  { given, sheetLines = 1500, limit = 180_000, progress = () => {} }: LintOptions,
+  {
+    given,
+    sheetLines = 1500,
+    room: base = tmpdir(),
+    limit = 180_000,
+    progress = () => {},
+  }: LintOptions,
 ): Promise<Linted> {
   progress('Looking for ShellCheck');
   const tool = await findTool(given);
@@ -49,7 +57,7 @@ export async function lint(
     paths.map(async (path) => ({ path, text: await readFile(join(directory, path), 'utf8') })),
   );
   const { sheets, placeOf } = sheetsOf(texts, sheetLines);
-  const room = await mkdtemp(join(tmpdir(), 'plan-lint-'));
+  const room = await mkdtemp(join(base, 'lint-'));
   try {
     await Promise.all(sheets.map(({ path, text }) => put(join(room, path), text)));
     let done = 0;

@@ -2,9 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Checks } from '../check/check.ts';
 import type { Outcome } from '../compile.ts';
+import { once } from './inventory-options.ts';
 import { count, type OutputOptions, outputOptions, print, report } from './output.ts';
 import { progressLine } from './progress.ts';
 
@@ -19,9 +20,14 @@ export interface CheckOptions extends OutputOptions {
 /** Adds the options of the checks. */
 export function checkOptions(command: Command): Command {
   return outputOptions(command)
-    .option('--shellcheck <path>', 'use this ShellCheck, 0.8 or newer')
+    .option('--shellcheck <path>', 'use this ShellCheck, 0.8 or newer', once)
     .option('--require-shellcheck', 'fail if there is no ShellCheck')
-    .option('--no-lint', 'do not check the scripts (bash -n, ShellCheck)');
+    .addOption(
+      new Option('--no-lint', 'do not check the scripts (bash -n, ShellCheck)').conflicts([
+        'shellcheck',
+        'requireShellcheck',
+      ]),
+    );
 }
 
 /** The checks that the options ask for. */

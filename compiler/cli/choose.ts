@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import type { Choice } from '../choose.ts';
 import { bundleWords, type CheckOptions, checkOptions, withProgress } from './bundle-options.ts';
 import { describe } from './help.ts';
-import { commas, type InventoryOptions, strictOption } from './inventory-options.ts';
+import { commas, type InventoryOptions, once, strictOption } from './inventory-options.ts';
 import { print, report, usage } from './output.ts';
 
 interface ChooseOptions extends CheckOptions, InventoryOptions {
@@ -19,7 +19,7 @@ export function chooseCommand(): Command {
       'Compare the evidence of triage.sh, and compile the bundle of the best recovery host.',
     )
     .argument('<files...>', 'files of triage.sh --json, and the inventory as the last one')
-    .option('--out <directory>', 'write the bundle of the chosen host to this directory')
+    .option('--out <directory>', 'write the bundle of the chosen host to this directory', once)
     .option('--lost <ids>', 'ids of lost hosts, separated by commas', commas)
     .option('--without <ids>', 'leave out hosts whose data cannot be read', commas)
     .option(...strictOption);

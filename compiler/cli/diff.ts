@@ -22,7 +22,7 @@ async function run(old: string, now: string, options: OutputOptions): Promise<vo
     import('../review/diff.ts'),
     import('../review/words.ts'),
   ]);
-  const [before, after] = [openSide(old), openSide(now)];
+  const [before, after] = [await openSide(old), await openSide(now)];
   if (!('scripts' in before && 'scripts' in after)) {
     const diagnostics = [before, after].flatMap((side) => ('scripts' in side ? [] : [...side]));
     await report({ exit: 2, diagnostics, result: null }, options);

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { type CheckOptions, checkOptions, withBundle } from './bundle-options.ts';
 import { describe } from './help.ts';
+import { once } from './inventory-options.ts';
 
 interface EmitOptions extends CheckOptions {
   readonly out: string;
@@ -13,7 +14,7 @@ export function emitCommand(): Command {
   const command = new Command('emit')
     .description('Write the bundle again from its plan.json.')
     .argument('<plan>', 'plan.json of a bundle')
-    .requiredOption('--out <directory>', 'write the bundle to this directory');
+    .requiredOption('--out <directory>', 'write the bundle to this directory', once);
   return describe(checkOptions(command).action(run), {
     examples: [['plan emit recovery/plan.json --out again', 'write the same bundle to again/']],
   });

@@ -34,7 +34,7 @@ async function run(
     if (await report({ exit: 0, diagnostics: [], result }, options)) print(page);
     return;
   }
-  if (existsSync(what)) return explainPlan(what, options);
+  if (what === '-' || existsSync(what)) return explainPlan(what, options);
   const similar = similarCodes(what).map((code) => `\n  ${code} ${codes[code].title}`);
   const hint =
     similar.length === 0
@@ -55,7 +55,7 @@ async function listCodes(options: OutputOptions): Promise<void> {
 
 async function explainPlan(file: string, options: OutputOptions): Promise<void> {
   const { readPlanFile } = await import('../compile.ts');
-  const read = readPlanFile(file);
+  const read = await readPlanFile(file);
   if (!read.ok) {
     await report(read.outcome, options);
     return;

@@ -25,7 +25,8 @@ function line({ severity, code, file, what, why, remedy, ...at }: Diagnostic): s
     .filter(([, value]) => value !== null)
     .map(([key, value]) => `${key}=${property(visible(String(value)))}`);
   const message = [what, `why: ${why}`, `do: ${remedy}`].map((text) => data(visible(text)));
-  return `::${severity} ${list.join(',')}::${message.join('%0A')}\n`;
+  const command = severity === 'note' ? 'notice' : severity;
+  return `::${command} ${list.join(',')}::${message.join('%0A')}\n`;
 }
 
 function data(text: string): string {

@@ -1,6 +1,5 @@
 // `plan init`: an inventory that nobody has to type.
 
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { visible } from '../characters.ts';
 import type { Access } from '../init/api.ts';
@@ -65,7 +64,7 @@ async function run(options: InitOptions, command: Command): Promise<void> {
   if (from === undefined && fromHosts === null && fromStack === null) {
     usage(command, 'plan init needs at least one of --from, --from-hosts and --from-stack');
   }
-  const api = from === undefined ? null : accessOf(from, options, command);
+  const api = from === undefined ? null : await accessOf(from, options, command);
   if (cluster !== null && !/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/u.test(cluster)) {
     usage(command, '--cluster takes at most 40 lower-case letters, digits and hyphens');
   }
@@ -77,7 +76,7 @@ async function run(options: InitOptions, command: Command): Promise<void> {
   if ((await report(found, options)) && found.result !== null) print(words(found.result));
 }
 
-function accessOf(from: string, options: InitOptions, command: Command): Access {
+async function accessOf(from: string, options: InitOptions, command: Command): Promise<Access> {
   const url = URL.canParse(from) ? new URL(from) : null;
   if (url === null || !/^https?:$/u.test(url.protocol)) {
     usage(command, `--from takes an address such as http://host-1:3000, not "${from}"`);
@@ -92,8 +91,9 @@ function accessOf(from: string, options: InitOptions, command: Command): Access 
   if ((cert === undefined) !== (key === undefined)) {
     usage(command, '--cert and --key belong together');
   }
-  const text = (file: string | undefined) => (file === undefined ? undefined : pem(file, command));
-  const [ca, certificate, secret] = [text(cacert), text(cert), text(key)];
+  const [ca, certificate, secret] = await Promise.all(
+    [cacert, cert, key].map((file) => (file === undefined ? undefined : pem(file, command))),
+  );
   return {
     url,
     limit,
@@ -105,13 +105,11 @@ function accessOf(from: string, options: InitOptions, command: Command): Access 
   };
 }
 
-function pem(file: string, command: Command): string {
-  try {
-    const text = readFileSync(file, 'utf8');
-    if (text.includes('-----BEGIN ')) return text;
-  } catch (error) {
-    usage(command, `${file} cannot be read: ${error instanceof Error ? error.message : error}`);
-  }
+async function pem(file: string, command: Command): Promise<string> {
+  const { readInput } = await import('../bundle/text.ts');
+  const text = await readInput(file);
+  if (typeof text !== 'string') usage(command, text.what);
+  if (text.includes('-----BEGIN ')) return text;
   return usage(command, `${file} is not in PEM (it has no line -----BEGIN ...-----)`);
 }
 

@@ -1,6 +1,6 @@
 // What the commands that read an inventory share.
 
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 
 /** Options of an inventory. */
 export interface InventoryOptions {
@@ -18,7 +18,17 @@ export function inventoryCommand(name: string, description: string): Command {
 /** The option that counts warnings as errors. */
 export const strictOption = ['--strict', 'count warnings as errors'] as const;
 
-/** Ids separated by commas. */
-export function commas(ids: string): readonly string[] {
-  return ids.split(',').filter((id) => id !== '');
+/** Ids separated by commas. If the option is given again, they add up. */
+export function commas(ids: string, before: readonly string[] = []): readonly string[] {
+  const given = ids.split(',').map((id) => id.trim());
+  if (given.includes('')) throw new InvalidArgumentError('It takes ids, separated by commas.');
+  return [...before, ...given];
+}
+
+/** A value that is given once, and is not empty. */
+export function once(value: string, before?: string): string {
+  if (value === '') throw new InvalidArgumentError('It is empty.');
+  if (before !== undefined)
+    throw new InvalidArgumentError(`It is given twice, also as '${before}'.`);
+  return value;
 }

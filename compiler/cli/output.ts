@@ -1,7 +1,7 @@
 // What a command prints: results to standard output, diagnostics to standard error or in a form for tools.
 
 import { type Command, Option } from 'commander';
-import { type Diagnostic, formatDiagnostics, hasErrors } from '../diagnostic.ts';
+import { type Diagnostic, firstOf, formatDiagnostics } from '../diagnostic.ts';
 import { colourOn } from './terminal.ts';
 
 const formats = ['text', 'json', 'github', 'sarif'] as const;
@@ -30,7 +30,12 @@ export interface Report {
   /** The texts that diagnostics have positions in, by the name of the file. */
   readonly sources?: ReadonlyMap<string, string>;
   readonly result: unknown;
+  /** A unified diff, if one was asked for. */
+  readonly diff?: string;
 }
+
+/** How many diagnostics are printed, in every form. */
+const most = 50;
 
 /** The version of the JSON form. Within one version, fields are only added. */
 const reportFormat = 'report/1';
@@ -45,11 +50,18 @@ export function print(text: string): void {
  * True if the caller prints the result.
  */
 export async function report(found: Report, options: OutputOptions): Promise<boolean> {
-  const { exit, diagnostics, result } = found;
+  const { exit, result, diff } = found;
   process.exitCode = exit;
+  const diagnostics = firstOf(found.diagnostics, most);
+  const more = found.diagnostics.length - diagnostics.length;
   const format = options.json ? 'json' : (options.format ?? 'text');
   if (format === 'json') {
-    const form = { format: reportFormat, ok: exit === 0, diagnostics, result };
+    const form = {
+      ...{ format: reportFormat, ok: exit === 0, diagnostics },
+      ...(more > 0 ? { more } : {}),
+      ...(diff === undefined ? {} : { diff }),
+      result,
+    };
     print(`${JSON.stringify(form, null, 2)}\n`);
     return false;
   }
@@ -62,8 +74,9 @@ export async function report(found: Report, options: OutputOptions): Promise<boo
     const { githubLines } = await import('./github.ts');
     print(githubLines(diagnostics));
   } else {
-    complain(diagnostics, found.sources);
+    complain(found, diagnostics);
   }
+  if (diff !== undefined) print(diff);
   return result !== null;
 }
 
@@ -77,14 +90,21 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-function complain(diagnostics: readonly Diagnostic[], sources: Report['sources']): void {
+function complain({ diagnostics: all, sources }: Report, diagnostics: readonly Diagnostic[]): void {
   const [first] = diagnostics;
   if (first === undefined) return;
   const form = { colour: colourOn(process.stderr), ...(sources === undefined ? {} : { sources }) };
-  const errors = diagnostics.filter((each) => hasErrors([each]));
-  const total = `${count(errors.length, 'error')}, ${count(diagnostics.length - errors.length, 'warning')}`;
-  const { code } = errors[0] ?? first;
+  const many = (severity: Diagnostic['severity']) =>
+    all.filter((each) => each.severity === severity).length;
+  const notes = many('note');
+  const total = [
+    ...[count(many('error'), 'error'), count(many('warning'), 'warning')],
+    ...(notes > 0 ? [count(notes, 'note')] : []),
+  ].join(', ');
+  const left = all.length - diagnostics.length;
+  const more = left === 0 ? '' : `... and ${left} more\n`;
+  const { code } = diagnostics.find(({ severity }) => severity === 'error') ?? first;
   process.stderr.write(
-    `${formatDiagnostics(diagnostics, form)}${total}. "plan explain ${code}" says more.\n`,
+    `${formatDiagnostics(diagnostics, form)}${more}${total}. "plan explain ${code}" says more.\n`,
   );
 }

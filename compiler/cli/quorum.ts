@@ -25,7 +25,7 @@ export function quorumCommand(): Command {
 
 async function run(file: string, options: OutputOptions & InventoryOptions): Promise<void> {
   const { quorumOf } = await import('../inspect.ts');
-  const found = quorumOf(file, options.lost ?? []);
+  const found = await quorumOf(file, options.lost ?? []);
   if ((await report(found, options)) && found.result !== null) print(words(found.result));
 }
 

@@ -16,14 +16,20 @@ export function recordCommand(): Command {
 }
 
 async function run(files: readonly string[], options: OutputOptions): Promise<void> {
-  const [{ readText }, { readRecord }, { timelineMarkdown, timelineOf }, { hasErrors }] =
-    await Promise.all([
-      import('../bundle/text.ts'),
-      import('../record/read.ts'),
-      import('../record/timeline.ts'),
-      import('../diagnostic.ts'),
-    ]);
-  const texts = files.map((file) => ({ file, text: readText(file) }));
+  const [
+    { inputName, readInput },
+    { readRecord },
+    { timelineMarkdown, timelineOf },
+    { hasErrors },
+  ] = await Promise.all([
+    import('../bundle/text.ts'),
+    import('../record/read.ts'),
+    import('../record/timeline.ts'),
+    import('../diagnostic.ts'),
+  ]);
+  const texts = await Promise.all(
+    files.map(async (file) => ({ file: inputName(file), text: await readInput(file) })),
+  );
   const unreadable = texts.flatMap(({ text }) => (typeof text === 'string' ? [] : [text]));
   if (unreadable.length > 0) {
     await report({ exit: 2, diagnostics: unreadable, result: null }, options);

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { describe } from './help.ts';
+import { once } from './inventory-options.ts';
 import { type OutputOptions, outputOptions, print, report } from './output.ts';
 
 interface ReviewOptions extends OutputOptions {
@@ -14,7 +15,7 @@ export function reviewCommand(): Command {
   const command = new Command('review')
     .description('Show what there is to review in a bundle, and check its digests.')
     .argument('<directory>', 'directory of a bundle')
-    .option('--known <file>', 'list only what has none of these digests')
+    .option('--known <file>', 'list only what has none of these digests', once)
     .option('--digests', 'print the digest of every page and function, for --known');
   return describe(outputOptions(command).action(run), {
     examples: [
@@ -33,7 +34,7 @@ export function reviewCommand(): Command {
 async function run(directory: string, options: ReviewOptions): Promise<void> {
   const known = options.known ?? null;
   const { digestLines, reviewBundle, reviewWords } = await import('../review/review.ts');
-  const reviewed = reviewBundle(directory, known);
+  const reviewed = await reviewBundle(directory, known);
   const { diagnostics, result } = reviewed;
   if (!(await report(reviewed, options)) || result === null) return;
   if (!options.digests) print(reviewWords(result, known));

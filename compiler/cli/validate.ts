@@ -22,9 +22,9 @@ export function validateCommand(): Command {
 
 async function run(file: string, options: ValidateOptions): Promise<void> {
   const { validate } = await import('../inspect.ts');
-  const found = validate(file, options.lost ?? [], options.strict === true);
+  const found = await validate(file, options.lost ?? [], options.strict === true);
   if (!(await report(found, options)) || found.result === null) return;
-  const { cluster, servers, clients, quorum } = found.result;
+  const { file: name, cluster, servers, clients, quorum } = found.result;
   const hosts = `${count(servers, 'server host')}, ${count(clients, 'client host')}`;
-  print(`${file}: valid; cluster ${cluster}, ${hosts}\n${quorum}\n`);
+  print(`${name}: valid; cluster ${cluster}, ${hosts}\n${quorum}\n`);
 }

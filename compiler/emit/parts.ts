@@ -1,6 +1,7 @@
 // Text of a script -> its parts, their digests, and what its page says: guards, steps, commands, values.
 
 import { createHash } from 'node:crypto';
+import { quotedValue, unquoted } from './templates.ts';
 
 /** The parts of a script. Each begins with its mark and ends before the next mark. */
 export const partNames = ['page', 'functions', 'engine'] as const;
@@ -137,9 +138,7 @@ function stepsOf(body: string): readonly PageStep[] {
 
 /** The texts in single quotes, as bash reads them. */
 function quotedOf(line: string): readonly string[] {
-  return [...line.matchAll(/'((?:[^']|'\\'')*)'/gu)].map(([, text = '']) =>
-    text.replaceAll("'\\''", "'"),
-  );
+  return [...line.matchAll(quotedValue)].map(([text]) => unquoted(text));
 }
 
 const value = /^readonly (?:-a )?([A-Z_]+)=(\((?:.*|\n(?:.*\n)*?)\)|'.*')$/gmu;

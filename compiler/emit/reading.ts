@@ -10,6 +10,7 @@ import {
 } from './parts.ts';
 import { type Piece, piecesOf } from './pieces.ts';
 import { remembered } from './remembered.ts';
+import { quotedValue } from './templates.ts';
 
 /** The scripts that differ only in quoted values: in host ids, addresses, paths and the like. */
 export interface ScriptKind {
@@ -157,7 +158,7 @@ function shapeOf({ guards, steps }: Page): string {
 }
 
 function withoutValues(text: string): string {
-  return text.replace(/'(?:[^']|'\\'')*'/gu, "''").replace(/''(?: '')+/gu, "''");
+  return text.replace(quotedValue, "''").replace(/''(?: '')+/gu, "''");
 }
 
 /** The waits of the functions that a script carries, in their order, with the limits of its values. */

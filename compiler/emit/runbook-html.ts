@@ -5,7 +5,7 @@ import type { Inline } from './inline.ts';
 import type { Section, TableColumns } from './markdown.ts';
 import { picture } from './picture.ts';
 import type { RunbookView } from './runbook.ts';
-import { renderHtml, type Templates } from './templates.ts';
+import { quotedValue, renderHtml, type Templates } from './templates.ts';
 
 type TurnView = RunbookView['turns'][number];
 
@@ -109,9 +109,7 @@ function shapeOf(turn: TurnView): string {
     ],
     ...[turn.title, turn.reason, ...turn.lasting].map(bare),
     ...turn.effects.map(words),
-    turn.commands.map(({ lines }) =>
-      lines.map(({ text }) => text.replace(/'(?:[^']|'\\'')*'/gu, "''")),
-    ),
+    turn.commands.map(({ lines }) => lines.map(({ text }) => text.replace(quotedValue, "''"))),
   ]);
 }
 

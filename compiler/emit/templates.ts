@@ -84,13 +84,30 @@ export function loadTemplates(): Templates {
 }
 
 /**
- * Quotes a value for bash in single quotes, so that bash reads exactly this value.
+ * Quotes a value for bash in single quotes, so that bash reads exactly this value, and ShellCheck has
+ * nothing to say.
  * Throws a TypeError if it is not a string, or contains NUL, which bash cannot hold.
  */
 export function sh(value: unknown): string {
   if (typeof value !== 'string') throw new TypeError(`not a string: ${typeof value}`);
   if (value.includes('\0')) throw new TypeError('bash strings cannot contain NUL');
-  return `'${value.replaceAll("'", "'\\''")}'`;
+  const inside = value.replace(awkward, (found) =>
+    found === "'" ? "'\\''" : `'"${found.replaceAll('\\', '\\\\')}"'`,
+  );
+  return `'${inside}'`;
+}
+
+// ShellCheck takes a typographic quote in single quotes, and a backslash before their end, for a slip.
+const awkward = /'|[\\\u2018-\u201b]*[\u2018-\u201b]|\\+(?='|$)/gu;
+
+/** A value as `sh` quotes it. */
+export const quotedValue = /'(?:[^']|'\\''|'"[^"]*"')*'/gu;
+
+/** The value that `sh` has quoted. */
+export function unquoted(text: string): string {
+  return text
+    .slice(1, -1)
+    .replace(/'\\''|'"([^"]*)"'/gu, (_, odd?: string) => odd?.replaceAll('\\\\', '\\') ?? "'");
 }
 
 const text = Handlebars.create();

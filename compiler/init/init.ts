@@ -1,8 +1,9 @@
 // A running cluster, a saved answer or a stack file -> an inventory that nobody has to type.
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { messageOf, readText } from '../bundle/text.ts';
+import { codeOf, inputName, messageOf, readInput } from '../bundle/text.ts';
+import { exists } from '../bundle/tree.ts';
 import type { Code } from '../codes.ts';
 import { type Diagnostic, diagnostic, hasErrors } from '../diagnostic.ts';
 import { parse } from '../inventory/parse.ts';
@@ -45,7 +46,7 @@ export interface Init {
 /** Writes an inventory, unless there is a file of this name. */
 export async function init(request: InitRequest): Promise<Init> {
   const { out } = request;
-  if (existsSync(out)) return failed(2, [taken(out)]);
+  if (exists(out)) return failed(2, [taken(out)]);
   const sources = new Map<string, string>();
   const learned = await learn(request, sources);
   const problems = learned.flatMap((each) => ('problems' in each ? each.problems : []));
@@ -85,17 +86,18 @@ async function learn(
     const at = { file: api.url.origin, position: null };
     all.push('what' in facts ? { problems: [diagnostic('INIT001', at, facts)] } : facts);
   }
-  if (hostsFile !== null) all.push(fromFile(hostsFile, sources, hostsIn));
-  if (stackFile !== null) all.push(fromFile(stackFile, sources, stackIn));
+  if (hostsFile !== null) all.push(await fromFile(hostsFile, sources, hostsIn));
+  if (stackFile !== null) all.push(await fromFile(stackFile, sources, stackIn));
   return all;
 }
 
-function fromFile(
-  file: string,
+async function fromFile(
+  given: string,
   sources: Map<string, string>,
   read: (text: string, file: string) => Facts | Problems,
-): Facts | Problems {
-  const text = readText(file);
+): Promise<Facts | Problems> {
+  const file = inputName(given);
+  const text = await readInput(given);
   if (typeof text !== 'string') return { problems: [text] };
   sources.set(file, text);
   return read(text, file);
@@ -149,10 +151,6 @@ function writeSchema(file: string): string | null {
   } catch {
     return null;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 function taken(file: string): Diagnostic {

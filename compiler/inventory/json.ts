@@ -40,6 +40,10 @@ interface Place {
 }
 
 const deepest = 32;
+/** Of brackets, keys, values and commas. A thousand hosts have fewer than 100,000. */
+const mostTokens = 400_000;
+/** Nobody reads more, and rubbish has millions. */
+export const mostProblems = 10_000;
 
 // jsonc-parser numbers these in a const enum, which does not exist at run time.
 const openBrace = 1;
@@ -67,15 +71,19 @@ export function readJson(text: string, file: string): Reading {
   });
   const surface = scan(text);
   if (surface.abyss !== null) {
-    const problem = diagnostic(
-      'INV014',
-      { file, position: span(surface.abyss) },
-      {
-        what: `more than ${deepest} brackets are open here`,
-        why: 'An inventory has only a few levels.',
-        remedy: 'Check that this file is the inventory.',
-      },
-    );
+    const at = { file, position: span(surface.abyss) };
+    const remedy = 'Check that this file is the inventory.';
+    const problem = surface.isLong
+      ? diagnostic('BUN019', at, {
+          what: `more than ${mostTokens} values, keys, brackets and commas up to here`,
+          why: 'An inventory of a thousand hosts has fewer than 100000.',
+          remedy,
+        })
+      : diagnostic('INV014', at, {
+          what: `more than ${deepest} brackets are open here`,
+          why: 'An inventory has only a few levels.',
+          remedy,
+        });
     return unreadable([problem]);
   }
 
@@ -96,7 +104,7 @@ export function readJson(text: string, file: string): Reading {
       },
     ),
   );
-  const syntax = firstOfEachLine(errors, position).map((error) => {
+  const syntax = firstOfEachLine(errors.slice(0, mostProblems), position).map((error) => {
     const { words, remedy, part } = syntaxProblem(error, text);
     return diagnostic(
       'INV001',
@@ -112,13 +120,14 @@ export function readJson(text: string, file: string): Reading {
 
   const repeated: Diagnostic[] = [];
   const { value, place } = walk(tree, tree, (key, again, first) => {
+    if (repeated.length >= mostProblems) return;
     const at = position(first.offset);
     repeated.push(
       diagnostic(
         'INV003',
         { file, position: span(again) },
         {
-          what: `duplicate key "${key}", first at ${at.line}:${at.column}`,
+          what: `duplicate key "${key.length > 60 ? `${key.slice(0, 57)}...` : key}", first at ${at.line}:${at.column}`,
           why: 'JSON readers disagree on which of the two to use.',
           remedy: 'Remove one of the two.',
         },
@@ -140,33 +149,38 @@ function unreadable(diagnostics: readonly Diagnostic[]): Reading {
 }
 
 /**
- * Finds comments, commas before a closing bracket and (abyss) the first bracket that is nested too
- * deeply for a recursive parser.
+ * Finds comments, commas before a closing bracket and (abyss) where the text is nested too deeply for a
+ * recursive parser, or too long.
  */
 function scan(text: string): {
   readonly abyss: Part | null;
+  /** Whether the text is too long there, and not too deep. */
+  readonly isLong: boolean;
   readonly dialect: readonly (Part & { readonly comment: boolean })[];
 } {
   const dialect: (Part & { readonly comment: boolean })[] = [];
   const scanner = createScanner(text);
   let depth = 0;
+  let tokens = 0;
   let lastComma: Part | null = null;
   for (let token: number = scanner.scan(); token !== end; token = scanner.scan()) {
     const part = { offset: scanner.getTokenOffset(), length: scanner.getTokenLength() };
     if (token === lineBreak || token === blank) continue;
     if (token === lineComment || token === blockComment) {
-      dialect.push({ ...part, comment: true });
+      if (dialect.length < mostProblems) dialect.push({ ...part, comment: true });
       continue;
     }
     if (token === openBrace || token === openBracket) depth += 1;
-    if (depth > deepest) return { abyss: part, dialect };
+    tokens += 1;
+    if (depth > deepest) return { abyss: part, isLong: false, dialect };
+    if (tokens > mostTokens) return { abyss: part, isLong: true, dialect };
     if (token === closeBrace || token === closeBracket) {
       depth -= 1;
       if (lastComma !== null) dialect.push({ ...lastComma, comment: false });
     }
     lastComma = token === comma ? part : null;
   }
-  return { abyss: null, dialect };
+  return { abyss: null, isLong: false, dialect };
 }
 
 /** Later errors of a line usually follow from its first. */

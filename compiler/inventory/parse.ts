@@ -5,11 +5,14 @@ import { characterWords, surprise } from '../characters.ts';
 import { type Code, isCode } from '../codes.ts';
 import { type Diagnostic, diagnostic, hasErrors, nearest, sortDiagnostics } from '../diagnostic.ts';
 import { compareHosts, type Host } from '../hosts.ts';
-import { type Locate, type Path, type Reading, readJson } from './json.ts';
+import { namedBecause } from '../quorum.ts';
+import { canonicalAddress } from './address.ts';
+import { type Locate, mostProblems, type Path, type Reading, readJson } from './json.ts';
 import { type OtherKind, otherKind, otherText } from './kind.ts';
 import { howToAnswer } from './question.ts';
 import { crossFieldProblems, type Draft, type DraftHost, withLost } from './rules.ts';
 import {
+  apiObject,
   hostObject,
   type Inventory,
   type InventoryText,
@@ -51,7 +54,9 @@ export function parse(
   if (other !== null) return { ok: false, diagnostics: [wrongFile(other, file)] };
   if (reading.broken) return { ok: false, diagnostics: sortDiagnostics(reading.diagnostics) };
   const checked = inventoryObject.safeParse(reading.value);
-  const issues: readonly Issue[] = checked.success ? [] : checked.error.issues;
+  const issues: readonly Issue[] = checked.success
+    ? []
+    : checked.error.issues.slice(0, mostProblems);
   const draft = checked.success ? wholeDraft(checked.data, lost) : soundParts(reading.value, lost);
   const diagnostics = sortDiagnostics([
     ...reading.diagnostics,
@@ -81,7 +86,7 @@ function resolve(text: InventoryText, lost: readonly string[]): Inventory {
   const hosts = withLost(text.hosts, lost).map(
     (host): Host => ({
       id: host.id,
-      addresses: firstAndRest(host.addresses),
+      addresses: firstAndRest(host.addresses.map((each) => canonicalAddress(each) ?? each)),
       mode: host.mode,
       dataDirectory: host.dataDirectory,
       ports: host.ports,
@@ -101,7 +106,8 @@ function resolve(text: InventoryText, lost: readonly string[]): Inventory {
     recovery: {
       ...asked,
       revisionBump: bump === 'none' ? null : bump,
-      ...(because === null ? {} : { because }),
+      // Only a reason that shows in the plan: so a plan gives its inventory back (plan/source.ts).
+      ...(because === null || because === namedBecause || asked.host === null ? {} : { because }),
     },
   };
 }
@@ -114,13 +120,16 @@ function firstAndRest(addresses: readonly string[]): Host['addresses'] {
 
 // ---- Input of the rules ----------------------------------------------------------------------
 
-function wholeDraft({ hosts, swarm, recovery }: InventoryText, lost: readonly string[]): Draft {
-  return { hosts: hosts.map((host, index) => ({ ...host, index })), swarm, recovery, lost };
+function wholeDraft(
+  { hosts, swarm, recovery, api }: InventoryText,
+  lost: readonly string[],
+): Draft {
+  return { hosts: hosts.map((host, index) => ({ ...host, index })), swarm, recovery, api, lost };
 }
 
 /** Every field that is valid on its own, whatever is wrong in the others. */
 function soundParts(value: unknown, lost: readonly string[]): Draft {
-  const { hosts, swarm, recovery } = members(value);
+  const { hosts, swarm, recovery, api } = members(value);
   const { snapshot } = members(recovery);
   return {
     hosts: (Array.isArray(hosts) ? hosts : []).map((host: unknown, index): DraftHost => {
@@ -133,6 +142,7 @@ function soundParts(value: unknown, lost: readonly string[]): Draft {
       ...soundFields(recoveryObject.unwrap().shape, recovery),
       snapshot: soundFields(snapshotObject.unwrap().shape, snapshot),
     },
+    api: apiObject.safeParse(api).data ?? null,
     lost,
   };
 }
@@ -193,7 +203,9 @@ function fieldProblems(issue: Issue, reading: Reading, file: string): readonly D
   }
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((unknown) => unknownKey(issue, path, unknown, reading, file));
+      return issue.keys
+        .slice(0, mostProblems)
+        .map((unknown) => unknownKey(issue, path, unknown, reading, file));
     case 'custom': {
       const code: unknown = issue.params?.code;
       if (typeof code !== 'string' || !isCode(code)) break;
@@ -276,7 +288,7 @@ function unknownKey(
     'INV004',
     { file, position },
     {
-      what: `unknown key "${key}" in ${labelOf(path) || 'the inventory'}`,
+      what: `unknown key "${cut(key)}" in ${labelOf(path) || 'the inventory'}`,
       why: `The key would be ignored and a default used instead.${strangeness(key)}`,
       remedy: close === null ? knownHere(known) : `Did you mean "${close}"?`,
     },
@@ -368,7 +380,10 @@ function typeName(value: unknown): string {
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  return cut(JSON.stringify(value) ?? String(value));
+}
+
+function cut(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

@@ -1,11 +1,12 @@
 // Valid parts of an inventory text -> the problems that concern several fields.
 
-import { isIPv6 } from 'node:net';
 import type { Code } from '../codes.ts';
 import { type Diagnostic, diagnostic, nearest } from '../diagnostic.ts';
 import type { Host } from '../hosts.ts';
 import { assess, chooseRecovery, isDeclared, type Voter } from '../quorum.ts';
+import { canonicalAddress, unfitAddress } from './address.ts';
 import type { Locate, Path } from './json.ts';
+import { above, isInside, setAside, systemDirectory, virtualDirectory } from './path.ts';
 import type { HostText, InventoryText } from './schema.ts';
 
 /** A host. A field is missing if its own value is invalid. */
@@ -22,6 +23,8 @@ export interface Draft {
   readonly recovery: Partial<Omit<InventoryText['recovery'], 'snapshot'>> & {
     readonly snapshot?: Partial<InventoryText['recovery']['snapshot']>;
   };
+  /** Null if it is invalid. */
+  readonly api: InventoryText['api'] | null;
   /** Ids given by --lost. */
   readonly lost: readonly string[];
 }
@@ -78,7 +81,7 @@ function uniqueAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
     const own = new Set<string>();
     for (const [i, address] of (host.addresses ?? []).entries()) {
       const path = ['hosts', host.index, 'addresses', i];
-      const key = canonicalAddress(address);
+      const key = spelling(address);
       if (own.has(key)) {
         found.push(
           say('INV021', path, {
@@ -90,7 +93,12 @@ function uniqueAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
         continue;
       }
       own.add(key);
-      const machine = machines.get(key) ?? { first: host, listeners: new Map(), homes: new Map() };
+      const machine = machines.get(key) ?? {
+        first: host,
+        listeners: new Map(),
+        homes: new Map(),
+        around: new Map(),
+      };
       machines.set(key, machine);
       if (machine.first !== host) found.push(...sharedMachine(machine, host, address, path, say));
       for (const [role] of portRoles) {
@@ -99,9 +107,10 @@ function uniqueAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
           machine.listeners.set(port, { host, role });
         }
       }
-      if (host.dataDirectory !== undefined && !machine.homes.has(host.dataDirectory)) {
-        machine.homes.set(host.dataDirectory, host);
-      }
+      const home = host.dataDirectory;
+      if (home === undefined) continue;
+      if (!machine.homes.has(home)) machine.homes.set(home, host);
+      for (const each of above(home)) if (!machine.around.has(each)) machine.around.set(each, host);
     }
   }
   return found;
@@ -112,6 +121,8 @@ interface Machine {
   readonly first: DraftHost;
   readonly listeners: Map<number, { readonly host: DraftHost; readonly role: PortRole }>;
   readonly homes: Map<string, DraftHost>;
+  /** By the directories above their data directories. */
+  readonly around: Map<string, DraftHost>;
 }
 
 function sharedMachine(
@@ -148,7 +159,10 @@ function sharedMachine(
       }),
     );
   }
-  const neighbour = machine.homes.get(host.dataDirectory ?? '');
+  const home = host.dataDirectory ?? '';
+  const neighbour =
+    [home, ...above(home)].map((each) => machine.homes.get(each)).find(Boolean) ??
+    machine.around.get(home);
   return [
     say('INV023', path, {
       what: `${label(host)} and ${label(machine.first)} share the machine at ${address}`,
@@ -159,7 +173,10 @@ function sharedMachine(
       ? []
       : [
           say('INV025', ['hosts', host.index, 'dataDirectory'], {
-            what: `${label(host)} and ${label(neighbour)} share ${host.dataDirectory} at ${address}`,
+            what:
+              home === neighbour.dataDirectory
+                ? `${label(host)} and ${label(neighbour)} share ${home} at ${address}`
+                : `${home} of ${label(host)} and ${neighbour.dataDirectory} of ${label(neighbour)} lie in each other at ${address}`,
             why: 'Setting aside the etcd of one host would also set aside that of the other.',
             remedy: 'Give each host the data directory that its service mounts.',
           }),
@@ -192,8 +209,8 @@ function distinctPorts(draft: Draft, say: Say): readonly Diagnostic[] {
 function uniqueMachineIds(draft: Draft, say: Say): readonly Diagnostic[] {
   return repeated(draft.hosts, ({ machineId }) => machineId ?? undefined)
     .filter(({ host, first }) => {
-      const theirs = new Set((first.addresses ?? []).map(canonicalAddress));
-      return !(host.addresses ?? []).some((address) => theirs.has(canonicalAddress(address)));
+      const theirs = new Set((first.addresses ?? []).map(spelling));
+      return !(host.addresses ?? []).some((address) => theirs.has(spelling(address)));
     })
     .map(({ host, first }) =>
       say('INV024', ['hosts', host.index, 'machineId'], {
@@ -223,12 +240,13 @@ function soundServices(draft: Draft, say: Say): readonly Diagnostic[] {
         remedy: 'Set "service" to the name that "docker service ls" shows.',
       }),
     );
-  const twice = repeated(draft.hosts, service)
+  // SwarmKit finds services by their names in lower case, so names that differ only in it are the same.
+  const twice = repeated(draft.hosts, (host) => service(host)?.toLowerCase())
     // A duplicate id is already reported.
     .filter(({ host }) => host.service !== null || !ids.has(host.index))
-    .map(({ host, first, key }) =>
+    .map(({ host, first }) =>
       say('INV026', ['hosts', host.index, 'service'], {
-        what: `${label(host)} has the same service ${key} as ${label(first)}`,
+        what: `${label(host)} has the same service ${service(host)} as ${label(first)}`,
         why: 'Stopping one host would also stop the other.',
         remedy: 'Set "service" of each host to the name that "docker service ls" shows.',
       }),
@@ -236,21 +254,107 @@ function soundServices(draft: Draft, say: Say): readonly Diagnostic[] {
   return [...tooLong, ...twice];
 }
 
-/** In a cluster with several hosts, no host has a loopback address. */
-function reachableAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
-  if (draft.hosts.length < 2) return [];
+/** Each address is that of one machine, as the others see it; in every spelling. */
+function soundAddresses(draft: Draft, say: Say): readonly Diagnostic[] {
   return draft.hosts.flatMap((host) =>
     (host.addresses ?? []).flatMap((address, i) => {
-      if (!/^(127\.[0-9.]+|::1|localhost)$/u.test(canonicalAddress(address))) return [];
+      const unfit = unfitAddress(spelling(address));
+      if (unfit === null) return [];
+      const { code, kind } = unfit;
       return [
-        say('INV028', ['hosts', host.index, 'addresses', i], {
-          what: `${label(host)} has the loopback address ${address}`,
-          why: 'No other host can reach it by this address; each would reach itself.',
+        say(code, ['hosts', host.index, 'addresses', i], {
+          what: `${label(host)} has the ${kind} address ${address}`,
+          why:
+            code === 'INV028'
+              ? 'No other host can reach it by this address; each would reach itself.'
+              : 'It does not belong to one machine.',
           remedy: 'Use the address by which the other hosts reach it.',
         }),
       ];
     }),
   );
+}
+
+/** No data directory is one of the system, or contains one. */
+function soundDirectories(draft: Draft, say: Say): readonly Diagnostic[] {
+  return draft.hosts.flatMap((host) => {
+    const found = systemDirectory(host.dataDirectory ?? '/none');
+    if (found === null || host.dataDirectory === undefined) return [];
+    return [
+      say('INV051', ['hosts', host.index, 'dataDirectory'], {
+        what: `the data directory ${host.dataDirectory} of ${label(host)} ${found === host.dataDirectory ? 'is a directory of the system' : `and ${found} of the system lie in each other`}`,
+        why: 'Scripts rename what is in a data directory, and change its owner.',
+        remedy: 'Use the PGEDGE_DATA_DIR of the service, such as /data/pgedge/control-plane.',
+      }),
+    ];
+  });
+}
+
+/** Every path of the inventory but the data directories. */
+function otherPaths({ swarm, recovery, api }: Draft): readonly (readonly [Path, string])[] {
+  const certificates =
+    api?.scheme === 'https'
+      ? (['caCert', 'clientCert', 'clientKey'] as const).map(
+          (key) => [['api', key], api[key]] as const,
+        )
+      : [];
+  const all: readonly (readonly [Path, string | null | undefined])[] = [
+    ...certificates,
+    [['swarm', 'dockerSocket'], swarm.dockerSocket],
+    [['recovery', 'tools', 'directory'], recovery.tools?.directory],
+    ...hereOnly({ swarm, recovery }),
+  ];
+  return all.flatMap(([path, value]) =>
+    typeof value === 'string' ? [[path, value] as const] : [],
+  );
+}
+
+/** Paths on the recovery host alone. */
+function hereOnly({ swarm, recovery }: Pick<Draft, 'swarm' | 'recovery'>) {
+  return [
+    [['swarm', 'stackFile'], swarm.stackFile],
+    [['recovery', 'snapshot', 'path'], recovery.snapshot?.path],
+  ] as const;
+}
+
+/** Files are on a disk. */
+function pathsOnDisk(draft: Draft, say: Say): readonly Diagnostic[] {
+  return otherPaths(draft).flatMap(([path, value]) => {
+    const found = virtualDirectory(value);
+    if (found === null) return [];
+    return [
+      say('INV052', path, {
+        what: `${path.join('.')} is ${value}, which is in ${found}`,
+        why: 'A device may never end, and what the kernel shows is gone after a restart.',
+        remedy: 'Copy the file to a disk, and use its path there.',
+      }),
+    ];
+  });
+}
+
+/** What scripts use is not in a directory that they rename. For snapshots in etcd/ see INV040. */
+function pathsStay(draft: Draft, say: Say): readonly Diagnostic[] {
+  const here = new Set(hereOnly(draft).map(([path]) => path.join('.')));
+  const starts = recoveryHosts(draft);
+  return otherPaths(draft).flatMap(([path, value]) => {
+    const name = path.join('.');
+    const hosts = here.has(name) ? starts : draft.hosts;
+    const parts = name === 'recovery.snapshot.path' ? (['certificates'] as const) : setAside;
+    for (const host of hosts) {
+      const part = parts.find((each) =>
+        isInside(value, `${host.dataDirectory ?? '/none'}/${each}`),
+      );
+      if (part === undefined) continue;
+      return [
+        say('INV053', path, {
+          what: `${name} is in ${host.dataDirectory}/${part} of ${label(host)}`,
+          why: 'Scripts set this directory aside, and the file would no longer be at its path.',
+          remedy: 'Copy it to another directory, and use its path there.',
+        }),
+      ];
+    }
+    return [];
+  });
 }
 
 /** The recovery host exists, is a server host and is not lost. */
@@ -328,12 +432,38 @@ function enoughServers(draft: Draft, say: Say): readonly Diagnostic[] {
       }),
     ];
   }
-  if (servers.length > 1) return [];
+  if (servers.length > 1) return largeOrEven(servers.length, say);
   return [
     say('INV041', ['hosts'], {
       what: `${servers[0]} is the only server host: N=1, quorum 1`,
       why: 'If it is lost, the quorum and all data in etcd are lost.',
       remedy: 'Schedule the snapshot script and keep its files on another machine.',
+    }),
+  ];
+}
+
+/** Worth a word, and no mistake. */
+function largeOrEven(servers: number, say: Say): readonly Diagnostic[] {
+  const quorum = Math.floor(servers / 2) + 1;
+  const spare = servers - quorum;
+  const even =
+    servers % 2 === 0
+      ? [
+          say('INV054', ['hosts'], {
+            what: `${servers} server hosts are an even number: N=${servers}, quorum ${quorum}`,
+            why: `The quorum survives the loss of ${spare}, as with ${servers - 1} server hosts.`,
+            remedy:
+              'Nothing now. For the next host, consider a client host, or one server host more.',
+          }),
+        ]
+      : [];
+  if (servers <= 7) return even;
+  return [
+    ...even,
+    say('INV055', ['hosts'], {
+      what: `${servers} server hosts are more than 7`,
+      why: `Every write waits for ${quorum} of them.`,
+      remedy: 'Nothing now. More hosts can be client hosts.',
     }),
   ];
 }
@@ -444,12 +574,9 @@ function soundTotalLoss(draft: Draft, say: Say): readonly Diagnostic[] {
 function snapshotStays(draft: Draft, say: Say): readonly Diagnostic[] {
   const path = draft.recovery.snapshot?.path;
   if (typeof path !== 'string') return [];
-  const candidates = draft.recovery.host === null && !declares(draft) ? draft.hosts : [];
-  const chosen = recoveryHost(draft);
-  const host = [
-    ...candidates.filter(({ mode }) => mode === 'server'),
-    ...(chosen ? [chosen] : []),
-  ].find(({ dataDirectory }) => dataDirectory && `${path}/`.startsWith(`${dataDirectory}/etcd/`));
+  const host = recoveryHosts(draft).find(
+    ({ dataDirectory }) => dataDirectory && isInside(path, `${dataDirectory}/etcd`),
+  );
   if (host === undefined) return [];
   return [
     say('INV040', ['recovery', 'snapshot', 'path'], {
@@ -491,7 +618,10 @@ const rules: readonly Rule[] = [
   distinctPorts,
   uniqueMachineIds,
   soundServices,
-  reachableAddresses,
+  soundAddresses,
+  soundDirectories,
+  pathsOnDisk,
+  pathsStay,
   soundRecoveryHost,
   enoughServers,
   quorumIsLost,
@@ -557,10 +687,16 @@ function recoveryHost(draft: Draft): DraftHost | null {
   return draft.hosts.find((host) => host.id !== undefined && host.id === id) ?? null;
 }
 
-/** One spelling for each address: IPv6 in canonical form, names in lower case. */
-function canonicalAddress(address: string): string {
-  if (!isIPv6(address)) return address.toLowerCase();
-  return new URL(`http://[${address}]`).hostname.slice(1, -1);
+/** The recovery host, or before an incident every host that may become it. */
+function recoveryHosts(draft: Draft): readonly DraftHost[] {
+  const chosen = recoveryHost(draft);
+  if (chosen !== null) return [chosen];
+  const open = draft.recovery.host === null && !declares(draft);
+  return open ? draft.hosts.filter(({ mode }) => mode === 'server') : [];
+}
+
+function spelling(address: string): string {
+  return canonicalAddress(address) ?? address;
 }
 
 function label({ id, index }: DraftHost): string {

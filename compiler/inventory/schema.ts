@@ -1,9 +1,10 @@
 // The zod object of an inventory: parsed JSON -> Inventory, and its JSON Schema.
 
-import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import type { Code } from '../codes.ts';
 import { type Host, hostMode, hostState, type ValueOf } from '../hosts.ts';
+import { canonicalAddress, otherReading } from './address.ts';
+import { absolutePath, deepPath, fits, fitsSocket, searchPath } from './path.ts';
 
 /** A checked inventory: defaults filled, hosts in the order of compareHosts, deeply readonly. */
 export type Inventory = Pick<Text, 'cluster' | 'notes' | 'swarm' | 'api'> & {
@@ -24,23 +25,8 @@ const account = /^([a-z_][a-z0-9_-]{0,30}|[0-9]{1,10})$/u;
 const hex32 = /^[0-9a-f]{32}$/u;
 const hex64 = /^[0-9a-f]{64}$/u;
 const addressLetters = /^[0-9A-Za-z.:-]{1,253}$/u;
-const hostName =
-  /^([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)*[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?$/u;
-const numericEnd = /(^|\.)[0-9]+$/u;
-// No control, format (bidirectional overrides), surrogate or line-separator characters: bash must get
-// exactly what a reviewer sees in the script.
-const absolutePath = /^(\/(?!\.{1,2}(\/|$))[^/\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+)+$/u;
-const deepPath = /^(\/(?!\.{1,2}(\/|$))[^/\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+){2,}$/u;
-const searchPath = /^(\/(?!\.{1,2}(\/|$))[^/:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+)+$/u;
 const oneLine = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u;
 const prose = /^([\t\n]|[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}])*$/u;
-
-/** Whether the text is an address of one machine, or a host name. */
-function isAddress(text: string): boolean {
-  if (isIPv4(text)) return !/^(0|22[4-9]|23[0-9]|2[45][0-9])\./u.test(text);
-  if (isIPv6(text)) return !text.includes('%') && !/^([0:]+$|ff)/iu.test(text);
-  return text.length <= 253 && hostName.test(text) && !numericEnd.test(text);
-}
 
 interface Field {
   readonly description: string;
@@ -53,14 +39,17 @@ interface Field {
  */
 function text(
   code: Code,
-  rule: string,
+  rule: string | ((value: string) => string),
   pattern: RegExp,
   field: Field,
   accepts: (value: string) => boolean = (value) => pattern.test(value),
 ) {
   return z
     .string()
-    .refine(accepts, { params: { code }, error: rule })
+    .refine(accepts, {
+      params: { code },
+      error: typeof rule === 'string' ? rule : ({ input }) => rule(String(input)),
+    })
     .meta({
       pattern: pattern.source,
       description: field.description,
@@ -68,13 +57,34 @@ function text(
     });
 }
 
-const pathRule =
+const pathWords =
   'an absolute path without empty, "." or ".." components, trailing slash or control characters';
 
+/** The rule that a path breaks: of its characters, or of its length. */
+function pathRule(pattern: RegExp, words = pathWords): (value: string) => string {
+  return (value) =>
+    pattern.test(value)
+      ? 'a path of at most 1024 characters and 3584 bytes, with at most 255 bytes in each component'
+      : words;
+}
+
+function isPath(pattern: RegExp): (value: string) => boolean {
+  return (value) => value.length <= 1024 && pattern.test(value) && fits(value);
+}
+
 function path(field: Field) {
-  return text('INV010', pathRule, absolutePath, field, (value) => {
-    return value.length <= 1024 && absolutePath.test(value);
-  });
+  return text('INV010', pathRule(absolutePath), absolutePath, field, isPath(absolutePath));
+}
+
+const addressRule =
+  'the IPv4 address, IPv6 address without brackets and zone, or host name of one machine';
+
+/** The rule that an address breaks. Octal and hexadecimal parts are another address to some programs. */
+function addressWords(value: string): string {
+  const other = otherReading(value);
+  return other === null
+    ? addressRule
+    : `${addressRule}; this is octal, hexadecimal or short, and some programs read ${other}`;
 }
 
 /** An object without unknown keys; the error message is the list of known keys. */
@@ -157,13 +167,13 @@ export const hostObject = strict({
     .array(
       text(
         'INV009',
-        'the IPv4 address, IPv6 address without brackets and zone, or host name of one machine',
+        addressWords,
         addressLetters,
         {
           description: 'Address by which the other hosts reach this host.',
           examples: ['10.0.0.1', '2001:db8::1', 'host-1.example.com'],
         },
-        isAddress,
+        (value) => canonicalAddress(value) !== null,
       ),
     )
     .min(1)
@@ -178,13 +188,13 @@ export const hostObject = strict({
   }),
   dataDirectory: text(
     'INV010',
-    `${pathRule}, with at least two components`,
+    pathRule(deepPath, `${pathWords}, with at least two components`),
     deepPath,
     {
       description: 'PGEDGE_DATA_DIR on the host: contains etcd/, certificates/, instances/.',
       examples: ['/data/pgedge/control-plane'],
     },
-    (value) => value.length <= 1024 && deepPath.test(value),
+    isPath(deepPath),
   ).default('/data/pgedge/control-plane'),
   ports: portsObject,
   service: orNull(
@@ -265,10 +275,17 @@ export const swarmObject = strict({
       examples: ['/root/control-plane.yaml'],
     }),
   ),
-  dockerSocket: path({
-    description: 'Docker socket on every host. Scripts use no other Docker.',
-    examples: ['/var/run/docker.sock'],
-  }).default('/var/run/docker.sock'),
+  dockerSocket: text(
+    'INV010',
+    (value) =>
+      fitsSocket(value) ? pathWords : 'the path of a socket, which has at most 107 bytes',
+    absolutePath,
+    {
+      description: 'Docker socket on every host. Scripts use no other Docker.',
+      examples: ['/var/run/docker.sock'],
+    },
+    (value) => fitsSocket(value) && isPath(absolutePath)(value),
+  ).default('/var/run/docker.sock'),
 })
   .prefault({})
   .meta({
@@ -420,14 +437,14 @@ export const recoveryObject = strict({
     directory: orNull(
       text(
         'INV010',
-        `${pathRule}, and without a colon`,
+        pathRule(searchPath, `${pathWords}, and without a colon`),
         searchPath,
         {
           description:
             'Directory of etcd, etcdctl and etcdutl 3.6 on the hosts. null: found by PATH.',
           examples: ['/opt/etcd-3.6'],
         },
-        (value) => value.length <= 1024 && searchPath.test(value),
+        isPath(searchPath),
       ),
     ),
   })

@@ -5,7 +5,8 @@ import type { Inventory } from '../inventory/schema.ts';
 import type { Quorum, RecoveryChoice } from '../quorum.ts';
 import { version } from '../version.ts';
 import { asides } from './asides.ts';
-import type { Phase, PhaseNumber, Plan, Turn } from './ir.ts';
+import { planDigest } from './digest.ts';
+import { type Phase, type PhaseNumber, type Plan, planFormat, type Turn } from './ir.ts';
 import { type BrokenNeed, byOrder, executionOrder, factKey, firstBrokenNeed } from './order.ts';
 import { prepare } from './phase-1-prepare.ts';
 import { restore } from './phase-2-restore.ts';
@@ -66,8 +67,8 @@ export function build(inventory: Inventory, quorum: Quorum, choice: RecoveryChoi
   const setting = settingOf(inventory, quorum, choice);
   const bodies = phases.map((phase) => phase.turns(setting));
   const next = nextLines(bodies.flat().sort(byOrder), setting);
-  const plan: Plan = {
-    format: 'plan/1',
+  const content: Omit<Plan, 'digest'> = {
+    format: planFormat,
     compiler: version(),
     name: setting.name,
     inventory: setting.inventory,
@@ -77,6 +78,8 @@ export function build(inventory: Inventory, quorum: Quorum, choice: RecoveryChoi
     phases: phases.map((words, index) => phase(words, bodies[index] ?? [], next)),
     asides: asides(setting),
   };
+  const { format, ...rest } = content;
+  const plan: Plan = { format, digest: planDigest(content), ...rest };
   const broken = brokenOrder(plan);
   if (broken !== null) throw new Error(brokenWords(broken));
   return plan;

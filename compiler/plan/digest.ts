@@ -16,3 +16,8 @@ export function canonical(value: unknown): string {
 export function digest(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex');
 }
+
+/** The digest that a plan states: of all of its fields but this one. */
+export function planDigest(plan: object): string {
+  return digest({ ...plan, digest: null });
+}

@@ -8,6 +8,9 @@ import { type StepKind, type StepOf, stepKinds, steps } from '../steps/all.ts';
 import { type Fact, factObject } from '../steps/facts.ts';
 import { scriptPath } from '../steps/fields.ts';
 
+/** Raised whenever the shape of a plan changes. */
+export const planFormat = 'plan/2';
+
 const sha256 = line.regex(/^[0-9a-f]{64}$/u);
 
 /** A phase of the guide. */
@@ -170,7 +173,9 @@ const planQuorum = quorumObject.omit({ alive: true }).extend({
 
 /** What `plan compile` decides and `plan emit` turns into scripts. Readers refuse another format. */
 export const planObject = z.strictObject({
-  format: z.literal('plan/1'),
+  format: z.literal(planFormat),
+  /** Of everything else in the plan: shows that no value was edited, and marks a bundle as ours. */
+  digest: sha256,
   /** The version of plan that compiled it. */
   compiler: line.regex(/^[0-9A-Za-z.+-]+$/u),
   /** `<cluster>-<recovery host>`: names locks, logs and set-aside data on hosts. */

@@ -2,9 +2,12 @@
 
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import { isInventory, shellWord } from '../inventory/kind.ts';
+import { version } from '../version.ts';
 import { brokenOrder, brokenWords } from './build.ts';
-import { type Plan, planObject } from './ir.ts';
+import { planDigest } from './digest.ts';
+import { type Plan, planFormat, planObject } from './ir.ts';
 import { misplaced } from './order.ts';
+import { contradictions } from './source.ts';
 
 /** A plan, or at least one error. */
 export type ReadPlan =
@@ -22,12 +25,15 @@ export function readPlan(text: string, file: string): ReadPlan {
   const format =
     typeof value === 'object' && value !== null && 'format' in value ? value.format : 'none';
   if (isInventory(value)) return inventoryInstead(file);
-  if (format !== 'plan/1') {
-    return refused('PLAN002', file, `format is ${JSON.stringify(format)}, not "plan/1"`);
+  if (format !== planFormat) {
+    const found = JSON.stringify(format) ?? 'none';
+    return refused('PLAN002', file, `format is ${cut(found)}, not "${planFormat}"`);
   }
   const parsed = planObject.safeParse(value);
   if (!parsed.success) {
-    const words = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    const words = parsed.error.issues.map((issue) =>
+      cut(`${issue.path.join('.')}: ${issue.message}`),
+    );
     return refused('PLAN003', file, ...words);
   }
   const plan: Plan = parsed.data;
@@ -48,7 +54,46 @@ export function readPlan(text: string, file: string): ReadPlan {
   if (wrong !== null) return refused('PLAN003', file, `${wrong}: not in the order of execution`);
   const broken = brokenOrder(plan);
   if (broken !== null) return refused('PLAN004', file, brokenWords(broken));
-  return { ok: true, plan };
+  const edited = editsOf(plan, file);
+  return edited.length > 0 ? { ok: false, diagnostics: edited } : { ok: true, plan };
+}
+
+/** What shows that a plan was not compiled as it stands: it states another digest or other scripts. */
+function editsOf(plan: Plan, file: string): readonly Diagnostic[] {
+  const at = { file, position: null };
+  const { rules, places } = contradictions(plan);
+  const remedy =
+    plan.compiler === version()
+      ? 'Copy plan.json from the bundle again, or change the inventory and compile it.'
+      : `It was compiled by plan ${plan.compiler}, and this is plan ${version()}. Use that one, or compile the inventory again.`;
+  const found = planDigest(plan);
+  const digests =
+    found === plan.digest
+      ? []
+      : [
+          diagnostic('PLAN005', at, {
+            what: `the plan states digest ${plan.digest.slice(0, 12)}, and its content has ${found.slice(0, 12)}`,
+            why: 'It was edited, or copied in part. Scripts are made only from a plan as it was compiled.',
+            remedy: 'Copy plan.json from the bundle again, or change the inventory and compile it.',
+          }),
+        ];
+  return [
+    ...digests,
+    ...rules.map(({ what, why, code }) =>
+      diagnostic('PLAN006', at, { what: `${what} (${code})`, why, remedy }),
+    ),
+    ...places.map((place) =>
+      diagnostic('PLAN007', at, {
+        what: `${place} is not what this compiler makes of the values in the plan`,
+        why: 'Scripts from it could do something else than the plan says.',
+        remedy,
+      }),
+    ),
+  ];
+}
+
+function cut(text: string): string {
+  return text.length > 300 ? `${text.slice(0, 297)}...` : text;
 }
 
 const remedies = {

@@ -1,10 +1,10 @@
 // A bundle in a directory -> its files, and what does not match its SHA256SUMS.
 
-import { lstatSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { manifestName, readManifest, sha256 } from '../bundle/bundle.ts';
 import { readText } from '../bundle/text.ts';
-import { isFile, walk } from '../bundle/write.ts';
+import { isFile, walk } from '../bundle/tree.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import { isRecoveryScript } from '../emit/parts.ts';
 
@@ -42,11 +42,6 @@ function notABundle(file: string, what: string): Diagnostic {
       remedy: 'Give the directory that "plan compile --out" wrote.',
     },
   );
-}
-
-/** Whether a path is a directory. */
-export function isDirectory(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** The text of a recovery script of the bundle; null if the file is another one or cannot be read. */

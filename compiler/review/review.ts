@@ -1,6 +1,6 @@
 // A bundle -> what there is to review, what is new since an earlier review, and what does not match.
 
-import { readText } from '../bundle/text.ts';
+import { inputName, readInput } from '../bundle/text.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import { digestOf, partNames, partsOf } from '../emit/parts.ts';
 import { type Review, type ReviewedPiece, reader, type ScriptKind } from '../emit/reading.ts';
@@ -45,10 +45,13 @@ interface NamedDigest {
 }
 
 /** Reviews the bundle in a directory. `known` is a file of digests that were reviewed before. */
-export function reviewBundle(directory: string, known: string | null): ReviewOutcome {
+export async function reviewBundle(
+  directory: string,
+  known: string | null,
+): Promise<ReviewOutcome> {
   const bundle = openBundle(directory);
   if ('code' in bundle) return { exit: 2, diagnostics: [bundle], result: null };
-  const reviewed = known === null ? null : readKnown(known);
+  const reviewed = known === null ? null : await readKnown(known);
   if (reviewed !== null && 'code' in reviewed) {
     return { exit: 2, diagnostics: [reviewed], result: null };
   }
@@ -169,8 +172,9 @@ function byName(a: NamedDigest, b: NamedDigest): number {
 }
 
 /** The digests of a file that `plan review --digests` printed. */
-function readKnown(file: string): ReadonlySet<string> | Diagnostic {
-  const text = readText(file);
+async function readKnown(given: string): Promise<ReadonlySet<string> | Diagnostic> {
+  const file = inputName(given);
+  const text = await readInput(given);
   if (typeof text !== 'string') return text;
   const known = new Set<string>();
   for (const [index, line] of text.split(/\r?\n/u).entries()) {

@@ -3,15 +3,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '../bundle/bundle.ts';
-import { readText } from '../bundle/text.ts';
-import { isFile } from '../bundle/write.ts';
+import { inputName, planLimit, readInput, readText } from '../bundle/text.ts';
+import { isDirectory, isFile } from '../bundle/tree.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import { partsOf, type ScriptParts } from '../emit/parts.ts';
 import { scriptParts } from '../emit/script.ts';
 import { loadTemplates } from '../emit/templates.ts';
 import { executionOrder } from '../plan/order.ts';
 import { readPlan } from '../plan/read.ts';
-import { isDirectory, type OpenBundle, openBundle, scriptAt } from './open.ts';
+import { type OpenBundle, openBundle, scriptAt } from './open.ts';
 
 /** One side of a comparison. Scripts are read one at a time. */
 export interface Side {
@@ -24,14 +24,14 @@ export interface Side {
 }
 
 /** Opens a bundle or a plan.json, or says why it is neither. */
-export function openSide(path: string): Side | readonly Diagnostic[] {
+export async function openSide(path: string): Promise<Side | readonly Diagnostic[]> {
   if (isDirectory(path)) {
     const bundle = openBundle(path);
     return 'code' in bundle ? [bundle] : sideOfBundle(bundle);
   }
-  const text = readText(path);
+  const text = await readInput(path, planLimit);
   if (typeof text !== 'string') return [text];
-  const read = readPlan(text, path);
+  const read = readPlan(text, inputName(path));
   if (!read.ok) return read.diagnostics;
   const { plan } = read;
   const templates = loadTemplates();

@@ -4,7 +4,7 @@
 export const evil =
   "</style></svg><script>document.title='run'</script><img src='http://192.0.2.1/x' onerror=x>";
 
-const path = `/srv/${evil.replaceAll('/', '_')}/${'d'.repeat(300)}`;
+const path = `/srv/${evil.replaceAll('/', '_')}/${'d'.repeat(150)}/${'d'.repeat(150)}`;
 
 /** Markup in every free text, and every name as long as it may be. */
 export const hostile = {

@@ -122,14 +122,14 @@ describe('nearest', () => {
 describe('the catalogue', () => {
   test.each(Object.keys(codes))('%s has a page of its own', (code) => {
     const page = explain(code);
-    expect(page).toMatch(new RegExp(`^${code} \\((error|warning)\\): \\S`, 'u'));
+    expect(page).toMatch(new RegExp(`^${code} \\((error|warning|note)\\): \\S`, 'u'));
     expect(page).toMatch(/[.?)]\n$/u);
     for (const line of (page ?? '').split('\n').slice(1)) expect(line.length).toBeLessThan(81);
   });
 
   test('codes are well formed and their titles differ', () => {
     for (const code of Object.keys(codes))
-      expect(code).toMatch(/^(BUN|CHK|EVD|INIT|INV|PLAN|RCD|REV)0[0-9]{2}$/u);
+      expect(code).toMatch(/^(BUN|CHK|EVD|INIT|INV|PLAN|RCD|REV|RUN)0[0-9]{2}$/u);
     const titles = Object.values(codes).map(({ title }) => title);
     expect(new Set(titles).size).toBe(titles.length);
   });

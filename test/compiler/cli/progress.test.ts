@@ -13,7 +13,7 @@ let plan: Built['plan'];
 
 beforeAll(() => {
   ({ place, cli, plan } = built());
-  writeFileSync(join(place, 'i.json'), inventoryText({ servers: ['alive', 'lost'] }));
+  writeFileSync(join(place, 'i.json'), inventoryText({ servers: ['alive', 'lost', 'lost'] }));
 }, 60_000);
 afterAll(() => rmSync(place, { recursive: true }));
 afterEach(() => {
@@ -97,7 +97,7 @@ test('a compile on a real terminal, and in a pipe', () => {
   const stdout = plainly(ran.stdout);
   expect(stdout).toMatch(/\rWriting the bundle \(0 s\)<K>/u);
   expect(stdout).toMatch(/\rLinting with ShellCheck 9: \d+ of \d+ parts/u);
-  expect(stdout).toMatch(/\r<K>N=2, quorum 2; lost 1, alive 1 < 2: lost\r\n/u);
+  expect(stdout).toMatch(/\r<K>N=3, quorum 2; lost 2, alive 1 < 2: lost\r\n/u);
   expect(ran.status).toBe(0);
   expect(plan(args('here'))).toMatchObject({ status: 0, stderr: '' });
 });

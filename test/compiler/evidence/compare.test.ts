@@ -161,7 +161,7 @@ describe('nothing is recommended', () => {
   const cases: readonly (readonly [string, readonly (Evidence | string)[], RegExp])[] = [
     ['no file', [], /there is no evidence to compare/u],
     ['not JSON', [stale, '{"format": '], /^2\.json: it is not one JSON object/u],
-    ['other JSON', [stale, '{"format": "plan/1"}'], /^2\.json: it is not evidence of triage\.sh/u],
+    ['other JSON', [stale, '{"format": "plan/2"}'], /^2\.json: it is not evidence of triage\.sh/u],
     ['a list', [stale, '[]'], /^2\.json: it is not evidence/u],
     [
       'not as the schema says',

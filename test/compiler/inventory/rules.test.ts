@@ -53,8 +53,74 @@ describe('addresses and ports', () => {
     expect(codes([host(1, { ports }), host(2), host(3)])).toEqual(['INV022', 'INV022']);
   });
 
-  test('loopback is no matter for a single host', () => {
-    expect(codes([host(1, { addresses: ['127.0.0.1'] })])).toEqual(['INV041']);
+  test.each([
+    ['127.0.0.1', 'INV028'],
+    ['127.255.0.9', 'INV028'],
+    ['::1', 'INV028'],
+    ['0:0:0:0:0:0:0:1', 'INV028'],
+    ['::ffff:127.0.0.1', 'INV028'],
+    ['::FFFF:7f00:1', 'INV028'],
+    ['LocalHost', 'INV028'],
+    ['a.localhost', 'INV028'],
+    ['localhost.localdomain', 'INV028'],
+    ['0.0.0.0', 'INV050'],
+    ['0.1.2.3', 'INV050'],
+    ['::', 'INV050'],
+    ['0::0', 'INV050'],
+    ['::ffff:0:0', 'INV050'],
+    ['169.254.1.1', 'INV050'],
+    ['::ffff:169.254.1.1', 'INV050'],
+    ['fe80::1', 'INV050'],
+    ['FEBF::1', 'INV050'],
+    ['224.0.0.1', 'INV050'],
+    ['ff02::1', 'INV050'],
+    ['255.255.255.255', 'INV050'],
+    ['::ffff:ffff:ffff', 'INV050'],
+    ['240.0.0.1', 'INV050'],
+    ['::10.0.0.1', 'INV050'],
+    ['::a00:1', 'INV050'],
+  ])('%s is not the address of one machine: %s', (address, code) => {
+    expect(codes([host(1, { addresses: [address] }), host(2), host(3)])).toEqual([code]);
+  });
+
+  test.each([
+    ['10.0.0.2', '::ffff:10.0.0.2'],
+    ['10.0.0.2', '::FFFF:0A00:2'],
+    ['10.0.0.2', '0:0:0:0:0:ffff:10.0.0.2'],
+    ['2001:db8::a', '2001:0DB8:0:0:0:0:0:A'],
+    ['2001:db8::102:304', '2001:db8::1.2.3.4'],
+    ['Host-2.example', 'hOST-2.EXAMPLE'],
+  ])('%s and %s: a second spelling of the address of another host', (one, other) => {
+    const hosts = [host(1), host(2, { addresses: [one] }), host(3, { addresses: [other] })];
+    expect(codes(hosts)).toEqual(['INV021']);
+  });
+
+  test('the inventory, and so every script, has the one spelling', () => {
+    const addresses = ['2001:0DB8::0:B', '::ffff:10.0.0.7', 'Host.Example'];
+    const text = JSON.stringify({
+      cluster: 'lab',
+      hosts: [host(1, { addresses }), host(2), host(3)],
+    });
+    const parsed = parse(text, 'x');
+    expect(parsed.ok && parsed.inventory.hosts[0]?.addresses).toEqual([
+      ...['2001:db8::b', '10.0.0.7', 'host.example'],
+    ]);
+  });
+
+  test('octal and hexadecimal: the message says how some programs read it', () => {
+    const text = JSON.stringify({
+      cluster: 'lab',
+      hosts: [host(1, { addresses: ['010.0.0.1'] }), host(2), host(3)],
+    });
+    expect(parse(text, 'x').diagnostics[0]?.why).toMatch(/some programs read 8\.0\.0\.1/u);
+  });
+
+  test('service names are those of Swarm: upper and lower case are the same', () => {
+    const [one, two] = [host(1, { service: 'cp_One' }), host(2, { service: 'CP_one' })];
+    expect(codes([one, two, host(3)])).toEqual(['INV026']);
+    expect(codes([host(1), host(2, { service: 'Control-Plane_HOST-1' }), host(3)])).toEqual([
+      'INV026',
+    ]);
   });
 
   test('hosts of one machine may have one machine id', () => {
@@ -106,8 +172,8 @@ describe('quorum', () => {
   test.each([
     ['3 servers, 1 lost', servers('lost', 'alive', 'alive'), ['INV034']],
     ['3 servers, 2 lost', twoLost, []],
-    ['4 servers, 2 lost', servers('alive', 'alive', 'lost', 'lost'), []],
-    ['4 servers, 1 lost', servers('alive', 'alive', 'alive', 'lost'), ['INV034']],
+    ['4 servers, 2 lost', servers('alive', 'alive', 'lost', 'lost'), ['INV054']],
+    ['4 servers, 1 lost', servers('alive', 'alive', 'alive', 'lost'), ['INV034', 'INV054']],
     ['5 servers, 2 lost', servers('alive', 'alive', 'alive', 'lost', 'gone'), ['INV034']],
     ['only a client lost', [...three, host(9, { mode: 'client', state: 'lost' })], ['INV034']],
     ['1 server, alive', [host(1, { state: 'alive' })], ['INV034', 'INV041']],
@@ -174,4 +240,132 @@ describe('withLost', () => {
   ] as const)('%s', (_, states, lost, want) => {
     expect(withLost(hosts(...states), lost).map(({ state }) => state)).toEqual(want);
   });
+});
+
+describe('paths', () => {
+  const other = { api: 3100, etcdClient: 3101, etcdPeer: 3102 };
+  const at = (dataDirectory: string) => codes([host(1, { dataDirectory }), host(2), host(3)]);
+
+  test.each([
+    ...['/etc/ssl', '/usr/local', '/usr/lib', '/var/lib', '/var/lib/docker', '/var/log'],
+    ...['/proc/self', '/sys/fs/cgroup', '/dev/shm/data', '/var/lib/systemd'],
+  ])('%s is no data directory', (directory) => {
+    expect(at(directory)).toEqual(['INV051']);
+  });
+
+  test.each(['/', '/etc', '/usr', '/var', '/home', '/root', '/tmp'])('nor %s', (directory) => {
+    expect(at(directory)).toContain('INV010');
+  });
+
+  test.each(['/var/lib/pgedge', '/home/pgedge/data', '/opt/pgedge', '/srv/cp', '/var/lib/dockers'])(
+    '%s is one',
+    (directory) => {
+      expect(at(directory)).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['/data/cp', '/data/cp'],
+    ['/data/cp', '/data/cp/two'],
+    ['/data/cp/one', '/data/cp'],
+    ['/data/a/b/c/d', '/data/a'],
+  ])('%s and %s on one machine', (one, two) => {
+    const hosts = [
+      host(1, { dataDirectory: one }),
+      host(2, { addresses: ['10.0.0.1'], ports: other, dataDirectory: two }),
+      host(3),
+    ];
+    expect(codes(hosts).sort()).toEqual(['INV023', 'INV025']);
+  });
+
+  test('next to each other is fine, and so is the same on two machines', () => {
+    const two = { addresses: ['10.0.0.1'], ports: other, dataDirectory: '/data/cpx' };
+    expect(codes([host(1, { dataDirectory: '/data/cp' }), host(2, two), host(3)])).toEqual([
+      'INV023',
+    ]);
+  });
+
+  test.each(['/dev/sda', '/dev/stdin', '/proc/self/fd/0', '/sys/x'])('a snapshot at %s', (path) => {
+    const recovery = { snapshot: { source: 'saved', path } };
+    expect(codes(three, { recovery })).toEqual(['INV052']);
+  });
+
+  test.each<readonly [string, Fields]>([
+    ['stack file', { swarm: { stackFile: '/data/pgedge/control-plane/etcd/s.yaml' } }],
+    ['socket', { swarm: { dockerSocket: '/data/pgedge/control-plane/etcd/d.sock' } }],
+    ['tools', { recovery: { tools: { directory: '/data/pgedge/control-plane/etcd/bin' } } }],
+    [
+      'snapshot',
+      {
+        recovery: {
+          snapshot: { source: 'saved', path: '/data/pgedge/control-plane/certificates/x' },
+        },
+      },
+    ],
+    [
+      'key',
+      {
+        api: {
+          scheme: 'https',
+          caCert: '/etc/ca',
+          clientCert: '/etc/cert',
+          clientKey: '/data/pgedge/control-plane/certificates/key',
+        },
+      },
+    ],
+  ])('%s in a directory that is set aside', (_, more) => {
+    expect(codes(three, more)).toEqual(['INV053']);
+  });
+
+  const bytes = (count: number) => 'ä'.repeat(Math.floor(count / 2)) + 'x'.repeat(count % 2);
+  test.each<readonly [string, string, number]>([
+    ['a component of 255 bytes', `/data/${bytes(255)}`, 0],
+    ['a component of 256 bytes', `/data/${bytes(256)}`, 1],
+    ['1000 characters of 3 bytes', `/data${`/${'中'.repeat(50)}`.repeat(19)}`, 0],
+    ['3600 bytes', `/data${`/${'𐍈'.repeat(60)}`.repeat(15)}`, 1],
+  ])('%s', (_, directory, want) => {
+    expect(at(directory)).toHaveLength(want);
+  });
+
+  test('a socket has at most 107 bytes', () => {
+    const socket = (length: number) => ({ swarm: { dockerSocket: `/${'x'.repeat(length - 1)}` } });
+    expect(codes(three, socket(107))).toEqual([]);
+    expect(codes(three, socket(108))).toEqual(['INV010']);
+  });
+
+  test.each([
+    ['\u00a0', 'a non-breaking space (U+00A0)'],
+    ['\u3000', 'an ideographic space (U+3000)'],
+    ['\u2003', 'a space that is not the one on the keyboard (U+2003)'],
+    ['\u200b', 'a zero-width space (U+200B)'],
+    ['\u3164', 'an invisible character (U+3164)'],
+    ['\ufe0f', 'an invisible character (U+FE0F)'],
+    ['\u034f', 'an invisible character (U+034F)'],
+    ['\u2800', 'a braille blank (U+2800)'],
+    ['\u202e', 'a text direction mark (U+202E)'],
+  ])('%j in a path is named', (character, words) => {
+    const directory = `/data/é${character}x`;
+    const text = JSON.stringify({
+      cluster: 'lab',
+      hosts: [host(1, { dataDirectory: directory }), host(2), host(3)],
+    });
+    const [found, ...more] = parse(text, 'x').diagnostics;
+    expect(more).toEqual([]);
+    expect(found?.code).toBe('INV010');
+    expect(found?.why).toContain(`It contains ${words}.`);
+  });
+});
+
+test.each([
+  [1, ['INV041']],
+  [2, ['INV054']],
+  [7, []],
+  [8, ['INV054', 'INV055']],
+  [9, ['INV055']],
+])('%d servers: a note at most', (count, want) => {
+  const text = JSON.stringify({ cluster: 'lab', hosts: servers(...Array(count).fill(null)) });
+  const { ok, diagnostics } = parse(text, 'x');
+  expect(ok).toBe(true);
+  expect(diagnostics.map(({ code }) => code)).toEqual(want);
+  for (const { severity } of diagnostics) expect(severity).toBe('note');
 });

@@ -28,14 +28,14 @@ function place(some: readonly EmittedFile[]): string {
 
 const old = place(files);
 
-function sideOf(path: string): Side {
-  const side = openSide(path);
+async function sideOf(path: string): Promise<Side> {
+  const side = await openSide(path);
   if (!('scripts' in side)) throw new Error(side.map(({ what }) => what).join('; '));
   return side;
 }
 
-function compared(after: string, before = old): Difference {
-  return diff(sideOf(before), sideOf(after));
+async function compared(after: string, before = old): Promise<Difference> {
+  return diff(await sideOf(before), await sideOf(after));
 }
 
 /** The bundle of the inventory with one text replaced. */
@@ -46,16 +46,16 @@ function changed(from: string, to: string): string {
   return place([...bundle(planAll(parsed.inventory), text, loadTemplates())]);
 }
 
-test('the same bundle, and the same plan', () => {
-  expect(compared(place(files)).same).toBe(true);
-  expect(compared(join(old, 'plan.json'), join(old, 'plan.json')).same).toBe(true);
-  expect(compared(join(old, 'plan.json')).same).toBe(true);
-  expect(differenceWords(compared(old))).toBe('No difference.\n');
+test('the same bundle, and the same plan', async () => {
+  expect((await compared(place(files))).same).toBe(true);
+  expect((await compared(join(old, 'plan.json'), join(old, 'plan.json'))).same).toBe(true);
+  expect((await compared(join(old, 'plan.json'))).same).toBe(true);
+  expect(differenceWords(await compared(old))).toBe('No difference.\n');
 });
 
-test('an address in the inventory: what it is, and where it shows', () => {
+test('an address in the inventory: what it is, and where it shows', async () => {
   const after = changed('10.0.1.2', '10.0.1.9');
-  const difference = compared(after);
+  const difference = await compared(after);
   expect(difference).toMatchObject({
     same: false,
     ...{
@@ -76,12 +76,12 @@ test('an address in the inventory: what it is, and where it shows', () => {
     files.find((file) => file.path === path)?.text.includes('10.0.1.2'),
   );
   expect(difference.values[0]?.scripts).toEqual([...holding].sort());
-  const plans = compared(join(after, 'plan.json'), join(old, 'plan.json'));
+  const plans = await compared(join(after, 'plan.json'), join(old, 'plan.json'));
   expect(plans.values).toEqual(difference.values);
   expect(plans.files).toEqual([]);
 });
 
-test('a line of a template: the function and how many scripts carry it', () => {
+test('a line of a template: the function and how many scripts carry it', async () => {
   const { name, opening, scripts: carriers } = sharedFunction(files, true);
   const after = place(
     files.map((file) => ({
@@ -89,7 +89,7 @@ test('a line of a template: the function and how many scripts carry it', () => {
       text: file.text.replace(`\n${opening}\n`, `\n${opening}\n  :\n`),
     })),
   );
-  const difference = compared(after);
+  const difference = await compared(after);
   expect(difference).toMatchObject({ values: [], scripts: [], commands: [], lines: [] });
   expect(differenceWords(difference)).toContain(
     `Functions\n  function ${name} changed (in ${carriers.length} scripts)\n`,
@@ -173,8 +173,8 @@ test.each<readonly [string, () => string, string]>([
     () => place(filesOf({ ...lost, recovery: { tokenWindow: 20 } })),
     '  recovery tokenWindow 12 -> 20; 1 script: commands of token_window',
   ],
-])('in words: %s', (_, after, want) => {
-  const difference = compared(after());
+])('in words: %s', async (_, after, want) => {
+  const difference = await compared(after());
   expect(difference.same).toBe(false);
   expect(differenceWords(difference)).toContain(want);
 });
@@ -217,10 +217,10 @@ test.each<readonly [string, unknown, unknown, readonly string[]]>([
   expect(found.map((each) => `${each.name} ${each.before} > ${each.after}`)).toEqual(want);
 });
 
-test('before an incident: a change of a host is one change for all candidates', () => {
+test('before an incident: a change of a host is one change for all candidates', async () => {
   const world = { servers: ['-', '-'] } as const;
   const before = place(filesOf(world));
   const after = place(filesOf({ ...world, recovery: { restart: 'none' } }));
-  const { values } = compared(after, before);
+  const { values } = await compared(after, before);
   expect(values.filter(({ name }) => name === 'recovery restart')).toHaveLength(1);
 });

@@ -29,16 +29,16 @@ afterAll(() => {
   for (const each of [pristine, place]) rmSync(each, { recursive: true });
 });
 
-function known(): string {
-  const { result } = reviewBundle(pristine, null);
+async function known(): Promise<string> {
+  const { result } = await reviewBundle(pristine, null);
   if (result === null) throw new Error('no result');
   const file = join(place, 'known.txt');
   writeFileSync(file, `# reviewed by two\n\n${digestLines(result)}`);
   return file;
 }
 
-test('a bundle as it was compiled has nothing new, and every page and function a digest', () => {
-  const { exit, diagnostics, result } = reviewBundle(bundle, known());
+test('a bundle as it was compiled has nothing new, and every page and function a digest', async () => {
+  const { exit, diagnostics, result } = await reviewBundle(bundle, await known());
   expect([exit, diagnostics]).toEqual([0, []]);
   expect(result?.scripts).toBe(scripts.length);
   expect(result?.engines).toHaveLength(1);
@@ -87,9 +87,9 @@ test.each<Given>([
     ['REV002', 'REV004'],
     [],
   ],
-])('%s', (_, change, codes, fresh) => {
+])('%s', async (_, change, codes, fresh) => {
   change();
-  const { exit, diagnostics, result } = reviewBundle(bundle, known());
+  const { exit, diagnostics, result } = await reviewBundle(bundle, await known());
   expect(exit).toBe(1);
   expect([...new Set(diagnostics.map(({ code }) => code))].sort()).toEqual(codes);
   expect(result?.fresh?.map(({ name }) => name)).toEqual(
@@ -97,7 +97,7 @@ test.each<Given>([
   );
 });
 
-test('a function that is new names the scripts that carry it', () => {
+test('a function that is new names the scripts that carry it', async () => {
   const { name, opening, scripts: carriers } = sharedFunction(files, true);
   const changed = written(
     files.map((file) => ({
@@ -105,7 +105,7 @@ test('a function that is new names the scripts that carry it', () => {
       text: file.text.replace(`\n${opening}\n`, `\n${opening}\n  :\n`),
     })),
   );
-  const { result } = reviewBundle(changed, known());
+  const { result } = await reviewBundle(changed, await known());
   expect(result?.fresh).toEqual([
     expect.objectContaining({ name: `function ${name}`, scripts: [...carriers].sort() }),
   ]);
@@ -122,18 +122,18 @@ describe('could not', () => {
     ['no bundle', () => place, null, 'REV001'],
     ['known digests that are not there', () => bundle, 'nowhere.txt', 'BUN001'],
     ['known digests that are none', () => bundle, 'wrong.txt', 'REV006'],
-  ])('%s', (_, directory, file, code) => {
+  ])('%s', async (_, directory, file, code) => {
     writeFileSync(join(place, 'wrong.txt'), `${'a'.repeat(63)}  page x\n`);
-    const outcome = reviewBundle(directory(), file && join(place, file));
+    const outcome = await reviewBundle(directory(), file && join(place, file));
     expect(outcome).toMatchObject({ exit: 2, result: null, diagnostics: [{ code }] });
   });
 
-  test('SHA256SUMS that is a link or leaves the bundle', () => {
+  test('SHA256SUMS that is a link or leaves the bundle', async () => {
     rmSync(join(bundle, 'SHA256SUMS'));
     symlinkSync(join(pristine, 'SHA256SUMS'), join(bundle, 'SHA256SUMS'));
-    expect(reviewBundle(bundle, null).diagnostics).toMatchObject([{ code: 'REV001' }]);
+    expect((await reviewBundle(bundle, null)).diagnostics).toMatchObject([{ code: 'REV001' }]);
     rmSync(join(bundle, 'SHA256SUMS'));
     writeFileSync(join(bundle, 'SHA256SUMS'), `${'a'.repeat(64)}  ../x\n`);
-    expect(reviewBundle(bundle, null).diagnostics).toMatchObject([{ code: 'REV001' }]);
+    expect((await reviewBundle(bundle, null)).diagnostics).toMatchObject([{ code: 'REV001' }]);
   });
 });
