@@ -12,7 +12,7 @@
 #             snapshot from a copy of this host's data and report what may be lost; 1.1 Choose the
 #             snapshot and show the evidence
 #   page      sha256:ca230b55722475da08a1080c1dd1f909ed37b9f224a080c0106787b6282b42bc
-#   functions sha256:332a4e0d28193d24b390c2cec5623f799a3583faf6dbcf72b806869a1e81a73e
+#   functions sha256:ac32bd1f69f339f46ca51180285412fc645ddf129ea3fb7f93a3e1a86a3654af
 #   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
@@ -1345,7 +1345,7 @@ node_of() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader by itself.
+# port answers from the beginning, and names the voters. With others it is no leader alone.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")

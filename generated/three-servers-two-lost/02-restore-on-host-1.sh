@@ -12,7 +12,7 @@
 #             snapshot; 2.4 Set owner, mode and label of the restored data; 2.4 Move the restored
 #             data into place
 #   page      sha256:e1a84983b956b93f81aed3a621cf5d3d77ba9fdc4372712a94863d9cbc261250
-#   functions sha256:d3334d0bcc65c89f7695d6ffb8cbb8cd2f99ab48bd2bdef04a7cb9c9c9d41c64
+#   functions sha256:c257e5bc652f69268c233b3b90d5c77136f1f4fab2f228dda009c3b5a0541d87
 #   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
@@ -956,7 +956,7 @@ api_open() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader by itself.
+# port answers from the beginning, and names the voters. With others it is no leader alone.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")

@@ -12,7 +12,7 @@
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Make everything that
 #             holds an old login log in again; 3.3 Set owner, mode and label of the restored data
 #   page      sha256:4a8784e15dc9e3eb9b233f916aa7682c2a5ec3bce7c0a507762ea172d219ee1c
-#   functions sha256:0bc2ef1603d108fc5f9579fe2b96f68d81d482ef002428de2e64a84944e4424d
+#   functions sha256:b671c8794a969e58304fcab73c59cb86ad46836fbcfaacf728ffefb863dd88c4
 #   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
@@ -950,7 +950,7 @@ api_open() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader by itself.
+# port answers from the beginning, and names the voters. With others it is no leader alone.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")

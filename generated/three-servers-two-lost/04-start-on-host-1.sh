@@ -10,7 +10,7 @@
 #   after     02-restore-on-host-1.sh, 03-rewrite-on-host-1.sh
 #   changes   4.1 Start the service of host-1; 4.2 Wait until the API serves the cluster
 #   page      sha256:79b6e761a943c65aecb31564853e08993b78bb558b18425fccec1fa46c8dd50d
-#   functions sha256:9c18c6770f45e10c936af202233c6f8bd6c127ab7b16681edeb06da2b3b75fe1
+#   functions sha256:30157b7616cb931d287b751ce1a8070e9b2e0ab15ecd4c959aca49d166289d83
 #   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
 
 # --- page
@@ -696,7 +696,7 @@ api_open() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader by itself.
+# port answers from the beginning, and names the voters. With others it is no leader alone.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")

@@ -45,7 +45,7 @@ member_health() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader by itself.
+# port answers from the beginning, and names the voters. With others it is no leader alone.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")

@@ -91,10 +91,13 @@ compile() { # DIRECTORY FILTER: the example, changed
   ok $? "compiled: ${1##*/}"
 }
 
-certify() { # NAME CN SAN
+certify() { # NAME CN [SAN]: the Control Plane's certificates are for both sides; a user's names no host
   openssl req -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$2" 2>"${room}/ssl"
   openssl x509 -req -in "$1.csr" -CA "${room}/ca.crt" -CAkey "${room}/ca.key" -CAcreateserial \
-    -days 2 -out "$1.crt" -extfile <(printf 'subjectAltName=%s\n' "$3") 2>"${room}/ssl"
+    -days 2 -out "$1.crt" -extfile <(
+      printf 'extendedKeyUsage=serverAuth,clientAuth\n'
+      printf '%s\n' "${3:+subjectAltName=$3}"
+    ) 2>"${room}/ssl"
   rm -- "$1.csr"
   chmod 600 "$1.key"
 }
@@ -166,7 +169,7 @@ for host in 1 2 3; do
   cp -- "${room}/ca.crt" "${place}/certificates/"
   certify "${place}/certificates/etcd-server" "host-${host}" \
     "IP:192.168.104.${host},IP:127.0.0.1,DNS:localhost"
-  certify "${place}/certificates/etcd-user" "host-host-${host}" 'DNS:localhost'
+  certify "${place}/certificates/etcd-user" "host-host-${host}"
   printf '{"etcd_mode":"server","etcd_username":"host-host-%s","etcd_password":"secret-%s"}' \
     "${host}" "${host}" >"${place}/generated.config.json"
   chmod 600 "${place}/generated.config.json"
