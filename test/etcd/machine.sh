@@ -288,6 +288,7 @@ interrupted() { # SECONDS WHAT SCRIPT ARGUMENT...: Ctrl-C, that long after its s
   same 130 "${status}" "Ctrl-C $2: status 130"
   ok "$((ended > 2000))" "Ctrl-C $2: ended after ${ended} ms"
   # What was killed is gone a moment later.
+  # shellcheck disable=SC2016 # for the inner bash
   timeout 1 bash -c 'while pgrep -s "$1"; do sleep 0.05; done' _ "${script}" >"${room}/plain" || true
   same '' "$(pgrep -s "${script}" || true)" "Ctrl-C $2: leaves no process"
   same '' "$(echo /dev/shm/plan-recovery.* | grep -v '\*' || true)" "Ctrl-C $2: leaves nothing in memory"
