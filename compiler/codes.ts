@@ -15,8 +15,8 @@ interface CodeEntry {
 
 /**
  * To add a code, add an entry: the type Code follows. INV0xx: inventory, PLAN0xx: plan file,
- * INIT0xx: plan init, CHK0xx: checks of the scripts, BUN0xx: bundle and files, REV0xx: review,
- * RCD0xx: record.
+ * INIT0xx: plan init, CHK0xx: checks of the scripts, BUN0xx: bundle and files (from BUN030 on packed
+ * ones), TOOL0xx: tools of a bundle, REV0xx: review, RCD0xx: record.
  *
  * Numbers are never reused. CHK003 to CHK008 were rules of our own for the bash of the templates; a
  * user could not act on them, and they are tests now (test/house).
@@ -465,6 +465,71 @@ export const codes = {
     severity: 'error',
     title: 'the inventory cannot be written',
     explain: ['The message shows the reason that the operating system gives.'],
+  },
+  TOOL001: {
+    severity: 'error',
+    title: 'directory of tools cannot be read',
+    explain: [
+      '"--tools DIR" names a directory that holds etcd, etcdctl, etcdutl, and optionally jq, as they are released: directly, or in a directory for each release or architecture. It is searched four levels deep.',
+    ],
+  },
+  TOOL002: {
+    severity: 'error',
+    title: 'tool is missing',
+    explain: [
+      'The scripts need etcd, etcdctl and etcdutl together. For each architecture in the directory, all three must be there. jq is optional: without it, the jq of the host is used.',
+      'Programs are found by their names, such as etcdctl or jq-linux-amd64. Archives are not opened: unpack the release first.',
+    ],
+  },
+  TOOL003: {
+    severity: 'error',
+    title: 'tool is not a regular file that can be read',
+    explain: [
+      'A symbolic link, a device or a file above 256 MiB is not followed or read, so that the bytes that were checked are the bytes that are carried. Copy the program itself.',
+    ],
+  },
+  TOOL004: {
+    severity: 'error',
+    title: 'tool is not a program for Linux on amd64 or arm64',
+    explain: [
+      'The architecture is read from the ELF header of the file, not from its name. A script, a program for another system, or a file that was cut off does not run on the hosts.',
+    ],
+  },
+  TOOL005: {
+    severity: 'error',
+    title: 'two different files for the same tool',
+    explain: [
+      'The directory holds two files for one tool and architecture, and their bytes differ, for example two releases of etcd. plan does not guess. If the bytes are equal, one of them is used.',
+    ],
+  },
+  TOOL006: {
+    severity: 'error',
+    title: 'tool has the wrong version',
+    explain: [
+      'etcd, etcdctl and etcdutl must be a release of 3.6: the etcd of the Control Plane refuses data that 3.7 has opened, and 3.5 cannot restore as needed. jq must be 1.6 or newer. The scripts check the same on each host.',
+    ],
+  },
+  TOOL007: {
+    severity: 'error',
+    title: 'version of a tool is not known',
+    explain: [
+      'A tool for the architecture of this machine is run once with "version" or "--version", without environment and input, for at most 10 seconds. For another architecture, the version is read from the file: Go programs state the versions of their modules, and jq states its own.',
+      'If neither gives a clear answer, compile on a machine of that architecture, or take the program from the official release.',
+    ],
+  },
+  TOOL008: {
+    severity: 'warning',
+    title: 'tool needs libraries of the host',
+    explain: [
+      'The program is not static. It starts only on a host that has the named loader and libraries. Releases of etcd are static, and so are the releases of jq on GitHub; packages of a distribution are usually not.',
+    ],
+  },
+  TOOL009: {
+    severity: 'error',
+    title: 'tool of the plan is missing or differs',
+    explain: [
+      'The plan lists its tools with their SHA-256. "plan emit" takes them from the directory tools/ next to plan.json, or one level above in a bundle for before an incident, and accepts no other bytes.',
+    ],
   },
   REV001: {
     severity: 'error',

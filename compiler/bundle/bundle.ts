@@ -12,12 +12,25 @@ import type { Templates } from '../emit/templates.ts';
 import { emitTriage } from '../emit/triage.ts';
 import type { Plan } from '../plan/ir.ts';
 import { executionOrder } from '../plan/order.ts';
+import { type ToolFile, toolPath } from '../tools/tool.ts';
 
 /** The manifest of a bundle: `<sha256>  <path>` for every other file, sorted by path. */
 export const manifestName = 'SHA256SUMS';
 
 /** Files are produced on demand: the bundle of a large cluster does not fit in memory. */
 export type Files = Iterable<EmittedFile>;
+
+/** What is written: the files of a bundle, and the tools that its plan lists. */
+export type Contents = Iterable<EmittedFile | ToolFile>;
+
+/** A bundle together with its tools. SHA256SUMS comes last, as without them. */
+export function* withTools(
+  files: Files,
+  tools: Iterable<ToolFile>,
+): Generator<EmittedFile | ToolFile> {
+  yield* tools;
+  yield* files;
+}
 
 /**
  * The bundle of the plans. After an incident there is one plan, and it is the bundle. Before an
@@ -33,12 +46,16 @@ export function bundle(
   const [plan] = plans;
   if (plan === undefined) throw new Error('a bundle without a plan');
   if (plan.quorum.verdict === 'lost') return planBundle(plan, inventory, templates);
-  return summed(candidates(plans, inventory, templates));
+  return summed(candidates(plans, inventory, templates), toolSums(plan));
 }
 
 /** The bundle of a single plan. */
 export function planBundle(plan: Plan, inventory: string | null, templates: Templates): Files {
-  return summed(planFiles(plan, inventory, templates));
+  return summed(planFiles(plan, inventory, templates), toolSums(plan));
+}
+
+function toolSums({ tools = [] }: Plan): readonly Sum[] {
+  return tools.map((tool) => ({ path: toolPath(tool), sha256: tool.sha256 }));
 }
 
 function* candidates(
@@ -52,14 +69,15 @@ function* candidates(
   yield emitTriage(first, templates);
   const all = reader();
   for (const plan of plans) {
-    for (const file of planBundle(plan, inventory, templates)) {
+    // The tools are there once, next to the folders.
+    for (const file of summed(planFiles(plan, inventory, templates), [])) {
       const path = `${plan.recovery.host}/${file.path}`;
       const parts = partsOf(file.text);
       if (typeof parts !== 'string') all.add(path, parts);
       yield { ...file, path };
     }
   }
-  yield* forReview(`cluster ${first.cluster.name}, for every recovery host`, all, templates);
+  yield* forReview(first, `cluster ${first.cluster.name}, for every recovery host`, all, templates);
 }
 
 function* planFiles(
@@ -81,12 +99,17 @@ function* planFiles(
   yield emitRecover(plan, templates);
   yield emitTriage(plan, templates);
   const title = `recovery of cluster ${plan.cluster.name} on ${plan.recovery.host}`;
-  yield* forReview(title, scripts, templates);
+  yield* forReview(plan, title, scripts, templates);
 }
 
 /** The sheet to review the scripts with, and the script that recomputes their digests. */
-function* forReview(title: string, scripts: Reader, templates: Templates): Generator<EmittedFile> {
-  const text = emitReview(title, scripts.review(), templates);
+function* forReview(
+  { tools = [] }: Plan,
+  title: string,
+  scripts: Reader,
+  templates: Templates,
+): Generator<EmittedFile> {
+  const text = emitReview(title, scripts.review(), templates, tools);
   yield { path: 'REVIEW.md', mode: 0o644, text };
   yield { path: 'review.sh', mode: 0o755, text: templates.reviewScript };
 }
@@ -102,8 +125,8 @@ function inventoryFile(text: string): EmittedFile {
   return { path: 'inventory.json', mode: 0o644, text: lines.endsWith('\n') ? lines : `${lines}\n` };
 }
 
-function* summed(files: Files): Generator<EmittedFile> {
-  const sums: Sum[] = [];
+function* summed(files: Files, tools: readonly Sum[]): Generator<EmittedFile> {
+  const sums: Sum[] = [...tools];
   for (const file of files) {
     sums.push({ path: file.path, sha256: sha256(file.text) });
     yield file;

@@ -4,8 +4,7 @@ import type { Checked, Checks } from '../check/check.ts';
 import type { Linter } from '../check/shellcheck.ts';
 import { type Diagnostic, diagnostic, hasErrors } from '../diagnostic.ts';
 import { isRecoveryScript } from '../emit/parts.ts';
-import type { EmittedFile } from '../emit/script.ts';
-import { type Files, manifestName, sha256 } from './bundle.ts';
+import { type Contents, manifestName, sha256 } from './bundle.ts';
 import { messageOf } from './text.ts';
 import { compare, discard, obstacles, publish, type Staged, stage } from './write.ts';
 
@@ -37,14 +36,14 @@ export interface DeliveredBundle {
 
 /** Puts the files in their place, or compares them with what is there. */
 export async function deliver(
-  files: Files,
+  files: Contents,
   { directory, compareOnly }: Destination,
   checks: Checks,
 ): Promise<Delivery> {
   return compareOnly ? compared(files, directory) : written(files, directory, checks);
 }
 
-function compared(files: Files, directory: string): Delivery {
+function compared(files: Contents, directory: string): Delivery {
   const counted = counter(files);
   const diagnostics = compare(directory, counted.files);
   if (diagnostics.length > 0) return { exit: 1, diagnostics, delivered: null };
@@ -56,7 +55,7 @@ function compared(files: Files, directory: string): Delivery {
   return { exit: 0, diagnostics, delivered };
 }
 
-async function written(files: Files, directory: string, checks: Checks): Promise<Delivery> {
+async function written(files: Contents, directory: string, checks: Checks): Promise<Delivery> {
   const blocked = obstacles(directory);
   if (blocked.length > 0) return { exit: 2, diagnostics: blocked, delivered: null };
   const counted = counter(files);
@@ -93,18 +92,20 @@ async function check({ directory, paths }: Staged, checks: Checks): Promise<Chec
 }
 
 /** Counts files and scripts as they pass. */
-function counter(files: Files): {
-  readonly files: Files;
+function counter(files: Contents): {
+  readonly files: Contents;
   readonly count: () => Pick<DeliveredBundle, 'files' | 'scripts' | 'manifest'>;
 } {
   let all = 0;
   let scripts = 0;
   let manifest = '';
-  function* passing(): Generator<EmittedFile> {
+  function* passing(): Contents {
     for (const file of files) {
       all += 1;
-      if (file.path.endsWith('.sh') && isRecoveryScript(file.text)) scripts += 1;
-      if (file.path === manifestName) manifest = sha256(file.text);
+      if ('text' in file) {
+        if (file.path.endsWith('.sh') && isRecoveryScript(file.text)) scripts += 1;
+        if (file.path === manifestName) manifest = sha256(file.text);
+      }
       yield file;
     }
   }

@@ -16,7 +16,9 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
-import { type Files, manifestName, readManifest, sha256 } from './bundle.ts';
+import type { EmittedFile } from '../emit/script.ts';
+import type { ToolFile } from '../tools/tool.ts';
+import { type Contents, manifestName, readManifest, sha256 } from './bundle.ts';
 
 // Synchronous on purpose: many small files, one after another, and nothing else to do.
 
@@ -30,7 +32,7 @@ export interface Staged {
 }
 
 /** Writes the files to a new directory next to the target. Throws what the file system throws. */
-export function stage(target: string, files: Files): Staged {
+export function stage(target: string, files: Contents): Staged {
   const place = resolve(target);
   mkdirSync(dirname(place), { recursive: true });
   const directory = mkdtempSync(join(dirname(place), `.${basename(place)}.partial-`));
@@ -40,7 +42,7 @@ export function stage(target: string, files: Files): Staged {
     for (const file of files) {
       const path = join(directory, file.path);
       makeFolders(directory, file.path, made);
-      writeFileSync(path, file.text);
+      writeFileSync(path, 'text' in file ? file.text : file.bytes);
       chmodSync(path, file.mode);
       paths.push(file.path);
     }
@@ -144,7 +146,7 @@ function removeListed(root: string, paths: readonly string[]): void {
 }
 
 /** How a directory differs from the files: missing, changed, extra or with another mode. */
-export function compare(target: string, files: Files): readonly Diagnostic[] {
+export function compare(target: string, files: Contents): readonly Diagnostic[] {
   const place = resolve(target);
   const report = reporter(target);
   const expected = new Set<string>();
@@ -154,7 +156,7 @@ export function compare(target: string, files: Files): readonly Diagnostic[] {
     const path = join(place, file.path);
     if (!exists(path)) {
       differences.push(report('BUN010', `${file.path} is missing`));
-    } else if (!isFile(path) || readFileSync(path, 'utf8') !== file.text) {
+    } else if (!isFile(path) || !holds(path, file)) {
       differences.push(report('BUN011', `${file.path} differs`));
     } else if (isExecutable(path) !== (file.mode & 0o111) > 0) {
       differences.push(report('BUN013', `${file.path} has the wrong mode`));
@@ -165,6 +167,12 @@ export function compare(target: string, files: Files): readonly Diagnostic[] {
     ...differences,
     ...extra.map((path) => report('BUN012', `${path} is not part of the bundle`)),
   ];
+}
+
+function holds(path: string, file: EmittedFile | ToolFile): boolean {
+  return 'text' in file
+    ? readFileSync(path, 'utf8') === file.text
+    : readFileSync(path).equals(file.bytes);
 }
 
 const advice = {

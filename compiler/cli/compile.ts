@@ -3,11 +3,17 @@
 import { type Command, Option } from 'commander';
 import { type CheckOptions, checkOptions, withBundle } from './bundle-options.ts';
 import { describe } from './help.ts';
-import { type InventoryOptions, inventoryCommand, strictOption } from './inventory-options.ts';
+import {
+  type InventoryOptions,
+  inventoryCommand,
+  strictOption,
+  toolsOption,
+} from './inventory-options.ts';
 
 interface CompileOptions extends CheckOptions, InventoryOptions {
   readonly out?: string;
   readonly check?: string;
+  readonly tools?: string;
 }
 
 /** `plan compile` */
@@ -26,22 +32,24 @@ export function compileCommand(): Command {
         'write nothing; report differences from this bundle',
       ).conflicts('out'),
     )
+    .option(...toolsOption)
     .option(...strictOption);
   return describe(checkOptions(command).action(run), {
     examples: [
       ['plan compile inventory.json', 'write a bundle to a directory next to the inventory'],
       ['plan compile inventory.json --lost host-2,host-3 --out recovery', 'declare two losses'],
       ['plan compile inventory.json --check recovery', 'is recovery/ still up to date?'],
+      ['plan compile inventory.json --tools releases', 'with the etcd tools and jq in releases/'],
     ],
   });
 }
 
 async function run(inventory: string, options: CompileOptions): Promise<void> {
-  const { lost = [], strict = false, out, check } = options;
+  const { lost = [], strict = false, out, check, tools = null } = options;
   const directory = check ?? out;
   const destination =
     directory === undefined ? null : { directory, compareOnly: check !== undefined };
   const { compile } = await import('../compile.ts');
-  const request = { lost, strict, destination };
+  const request = { lost, strict, destination, tools };
   await withBundle(options, (checks) => compile(inventory, request, checks));
 }

@@ -1,13 +1,20 @@
 // What there is to review -> REVIEW.md, which colleagues read and tick before an incident.
 
+import type { BundledTool } from '../tools/tool.ts';
 import type { Review, ReviewedPiece, ScriptKind } from './reading.ts';
 import { render, type Templates } from './templates.ts';
+import { toolViews } from './tool-list.ts';
 
 /** So many scripts of one kind are named. */
 const named = 6;
 
 /** The review sheet. The same scripts give the same bytes. */
-export function emitReview(title: string, review: Review, templates: Templates): string {
+export function emitReview(
+  title: string,
+  review: Review,
+  templates: Templates,
+  tools: readonly BundledTool[] = [],
+): string {
   const { scripts, kinds, pageLines, engine, functions } = review;
   const groups = groupsOf(review);
   return render(templates.review, {
@@ -23,6 +30,7 @@ export function emitReview(title: string, review: Review, templates: Templates):
     kinds: kinds.map((kind, index) => kindView(kind, index + 1)),
     groups: groups.filter(({ pieces }) => pieces.length > 0),
     engine: engine.map(pieceView),
+    tools: toolViews(tools),
   });
 }
 

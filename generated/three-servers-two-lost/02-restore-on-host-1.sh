@@ -13,7 +13,7 @@
 #             data into place
 #   page      sha256:3172e867e8b434cbfc6c31a68b9561eb474c118e47e4f08acf509dd5e357dfcb
 #   functions sha256:bf0e59ec459a3adb33189f66da0f17ce1066deefddfcfffcad5d69282ad9fed9
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -2359,6 +2359,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

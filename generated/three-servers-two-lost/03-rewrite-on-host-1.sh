@@ -13,7 +13,7 @@
 #             holds an old login log in again; 3.3 Set owner, mode and label of the restored data
 #   page      sha256:4a8784e15dc9e3eb9b233f916aa7682c2a5ec3bce7c0a507762ea172d219ee1c
 #   functions sha256:e9096b559e1f71740248410465b14ff68d5ec715ff85327148b9fbafca2ed64d
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -2425,6 +2425,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

@@ -11,7 +11,7 @@
 #   changes   4.1 Start the service of host-1; 4.2 Wait until the API serves the cluster
 #   page      sha256:a0ac78deedf19bfb3a3c2455351b0205a29e13f2fc0c273fe518ec7539b8ba3a
 #   functions sha256:22013600430d4b41dfad91cf317b07ee54033919c492870d66119b31561a977e
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -1881,6 +1881,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

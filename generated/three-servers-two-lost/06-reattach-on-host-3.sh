@@ -16,7 +16,7 @@
 #             service, which joins etcd again automatically
 #   page      sha256:b5aac88c4c7d2a27f73d61f88a8562d4184c03218660a5567e184d0d1bbb026a
 #   functions sha256:648b2af8ef307b749d18ba54f818b737a1b64d0916845be4221022cf2e23da69
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -3354,6 +3354,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

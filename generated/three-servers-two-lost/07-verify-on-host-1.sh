@@ -12,7 +12,7 @@
 #             already done; 8.1 Restart host-1, unless that is already done; 8.4 Close the recovery
 #   page      sha256:f21cabe3a43750dadb23eb9c4c47cc4a9916c253787339f2aee41451836c0158
 #   functions sha256:3bdfa1456cc12debf260b629152be15da9b54e3d9c87a1e4305388d4d891e961
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -2309,6 +2309,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

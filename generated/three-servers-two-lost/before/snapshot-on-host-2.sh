@@ -10,7 +10,7 @@
 #   changes   1.1 Save a snapshot of the running cluster
 #   page      sha256:a7861cac84609c8f125030267cc9a1055d09d944fd0666b250cf539b343a86d6
 #   functions sha256:126556ffda7af9bba4a9ae7a8c0537ad0cb7b9bbd1283e3dd43536ee25ea943b
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -997,6 +997,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

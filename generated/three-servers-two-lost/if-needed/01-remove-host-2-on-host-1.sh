@@ -14,7 +14,7 @@
 #             5.2 Remove the record of host-2
 #   page      sha256:8ff8117d5eb1c4bd15c6b39496cfb25eafaacc582978abe8d5c1b91a8e085fd2
 #   functions sha256:bcb80fd853963c5e888eabb1ad1e5d609479c448bc4c0f7d375e4c5c500dc23f
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -1870,6 +1870,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

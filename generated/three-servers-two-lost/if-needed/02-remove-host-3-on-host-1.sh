@@ -14,7 +14,7 @@
 #             5.2 Remove the record of host-3
 #   page      sha256:19722a7b6cdc85063369d6aa2b655546ac1bdd6fdd837547d163f02cfbb14df2
 #   functions sha256:bcb80fd853963c5e888eabb1ad1e5d609479c448bc4c0f7d375e4c5c500dc23f
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -1870,6 +1870,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

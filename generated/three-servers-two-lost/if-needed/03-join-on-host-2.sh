@@ -17,7 +17,7 @@
 #             host-2 to the cluster
 #   page      sha256:e4282b4c44feee1915f176aeeaed5970d9733243bd2bffa7cf84190be5e517c3
 #   functions sha256:7e7d3277824760ecc3a567c4aeac95dd3f6874f0da664a0c5a6d6b9ca9517838
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -3410,6 +3410,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

@@ -12,7 +12,7 @@
 #             the old etcd/ back and keep the restored one aside
 #   page      sha256:bc167bd5d00a958d51e27e950a7633ff108c785a7a3f83b22ba65368a71961d1
 #   functions sha256:bcae102272b4c2c79d8de9a4396ef430410b919290179bb1b49a722ef2ab49d6
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -1781,6 +1781,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

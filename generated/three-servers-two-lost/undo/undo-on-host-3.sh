@@ -10,7 +10,7 @@
 #   changes   6.1b Put the state that was set aside back
 #   page      sha256:30b9c8fd5cabb9ad1e26d5107858dc4be6f76b14d48924d656c5c187403df60f
 #   functions sha256:49ea56f2f82e7697c297e33f08a09670e84b76184d50e8bfffbd3964ca504519
-#   engine    sha256:9accaf818478a5253cbff987c4b5131d461673233869e409eebeac6a98abc21c
+#   engine    sha256:6300be2cb4917ad13a93bbde16521c6080a5b38e7f59b6fe3cc3af4f452536fc
 
 # --- page
 
@@ -1597,6 +1597,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'
