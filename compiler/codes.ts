@@ -466,6 +466,103 @@ export const codes = {
     title: 'the inventory cannot be written',
     explain: ['The message shows the reason that the operating system gives.'],
   },
+  BUN030: {
+    severity: 'error',
+    title: 'directory or archive is not a bundle',
+    explain: [
+      '"plan pack" and "plan verify" read SHA256SUMS, and the plan.json that it lists: at the top, or before an incident in the folder of each recovery host. Without both nothing shows what belongs to the bundle.',
+    ],
+  },
+  BUN031: {
+    severity: 'error',
+    title: 'file of a bundle was changed',
+    explain: [
+      'SHA256SUMS states a digest for every file, and this file has another one. It is not what was compiled and reviewed. Copy the reviewed bundle again.',
+    ],
+  },
+  BUN032: {
+    severity: 'error',
+    title: 'file of a bundle is missing',
+    explain: [
+      'An archive for one host leaves out the scripts of other machines, and nothing else. Which script runs where is in plan.json. If one script of a machine is there, all of them must be.',
+    ],
+  },
+  BUN033: {
+    severity: 'error',
+    title: 'file does not belong to the bundle',
+    explain: [
+      'The file is not listed in SHA256SUMS, so it was not reviewed. A leftover script could be run by mistake. Remove it. Only SHA256SUMS.sig, the signature, is not listed.',
+    ],
+  },
+  BUN034: {
+    severity: 'error',
+    title: 'file of a bundle has the wrong mode',
+    explain: [
+      'Scripts and tools are executable (755), other files are not (644). A copy without modes loses this. Copy the bundle with "cp -a", or carry it in an archive of "plan pack".',
+    ],
+  },
+  BUN035: {
+    severity: 'error',
+    title: 'bundle cannot be read for packing',
+    explain: [
+      'The directory holds a link, a special file or a name with unusual characters, or it cannot be read. Bundles have only regular files.',
+    ],
+  },
+  BUN036: {
+    severity: 'error',
+    title: 'bundle to pack is not complete',
+    explain: [
+      'Archives are made for every host, so the scripts of every host are needed. Pack the directory that "plan compile" wrote.',
+    ],
+  },
+  BUN037: {
+    severity: 'error',
+    title: 'archive is already there, with other bytes',
+    explain: [
+      'The same bundle gives the same bytes on every machine, so an archive of the same name with other bytes is of another bundle, or has another signature. Signatures by Ed25519 and RSA keys are always the same bytes; those by ECDSA and hardware keys are not.',
+      'plan never overwrites it. Move it, or give another directory with "--out".',
+    ],
+  },
+  BUN038: {
+    severity: 'error',
+    title: 'archives cannot be written',
+    explain: [
+      'The message shows the reason that the operating system gives. All archives are written before the first of them takes its place.',
+    ],
+  },
+  BUN039: {
+    severity: 'error',
+    title: 'archive cannot be read safely',
+    explain: [
+      '"plan verify" reads an archive only if it has the form that "plan pack" gives it: regular files in one folder. It refuses links, special files, paths that leave the folder, paths that are there twice, an archive that was cut off, and one that is larger than any bundle. Nothing is unpacked.',
+    ],
+  },
+  BUN040: {
+    severity: 'error',
+    title: 'bundle cannot be signed',
+    explain: [
+      '"--sign KEY" runs "ssh-keygen -Y sign -n plan-bundle -f KEY" on SHA256SUMS. The message shows what ssh-keygen says. KEY is a private key, or a public one if an agent holds the private key.',
+    ],
+  },
+  BUN041: {
+    severity: 'error',
+    title: 'digest of SHA256SUMS is not the given one',
+    explain: [
+      'The digest of SHA256SUMS stands for all files: "plan compile" prints it, and it is written down on paper. With another digest it is another bundle, or it was changed.',
+    ],
+  },
+  BUN042: {
+    severity: 'error',
+    title: 'signature is missing or not valid',
+    explain: [
+      'With "--allowed-signers FILE --identity NAME", SHA256SUMS must be signed for "plan-bundle" by a key that the file allows for that name. The format of the file is described in ssh-keygen(1), under ALLOWED SIGNERS.',
+    ],
+  },
+  BUN043: {
+    severity: 'error',
+    title: 'signature cannot be checked',
+    explain: ['ssh-keygen, of the OpenSSH client 8.1 or newer, is needed and could not be run.'],
+  },
   TOOL001: {
     severity: 'error',
     title: 'directory of tools cannot be read',

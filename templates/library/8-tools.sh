@@ -35,8 +35,8 @@ are used."
   check_tools_run "${folder}"
 }
 
-# check_tools FOLDER ARCHITECTURE: each tool is the reviewed one, and nothing else is with them: PATH
-# would find it before the command of the host.
+# check_tools FOLDER ARCHITECTURE: each tool is the reviewed one, and nothing else is with them:
+# PATH would find it before the command of the host.
 check_tools() {
   local each name found reviewed=' ' file
   local copy='copy the reviewed bundle again; or remove tools/ to use the tools of this host'
@@ -54,7 +54,8 @@ check_tools() {
   done
   for file in "$1"/*; do
     [[ "${reviewed}" == *" ${file##*/} "* ]] || stop "${UNAVAILABLE}" \
-      "tools/$2 has a file that is not part of this bundle" "only${reviewed% }" "${file@Q}" "${copy}"
+      "tools/$2 has a file that is not part of this bundle" "only${reviewed% }" "${file@Q}" \
+      "${copy}"
   done
 }
 
