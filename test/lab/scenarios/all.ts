@@ -20,6 +20,7 @@ import { secondDisaster } from './16-second-disaster.ts';
 import { neverReturns } from './17-never-returns.ts';
 import { powerCuts } from './18-power-cuts.ts';
 import { lostInTheMiddle, recoverAlone } from './20-recover-alone.ts';
+import { packedTools } from './22-packed-tools.ts';
 
 export const scenarios: readonly Scenario[] = [
   twoReturn,
@@ -48,4 +49,5 @@ export const scenarios: readonly Scenario[] = [
   powerCuts,
   recoverAlone,
   lostInTheMiddle,
+  packedTools,
 ];
