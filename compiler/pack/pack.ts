@@ -22,7 +22,7 @@ export interface PackRequest {
 }
 
 /** One archive in its place. */
-export interface Packed extends Written {
+interface Packed extends Written {
   readonly file: string;
   /** Null: it is for all hosts. */
   readonly host: HostId | null;

@@ -12,7 +12,7 @@ import { BadArchive, isSafe, limits, tarReader } from './tar.ts';
 export const signatureName = `${manifestName}.sig`;
 
 /** One file that is there. */
-export interface SeenFile {
+interface SeenFile {
   readonly sha256: string;
   readonly executable: boolean;
 }

@@ -8,7 +8,7 @@ import { manifestName } from '../bundle/bundle.ts';
 import { signatureName } from './seen.ts';
 
 /** What a signature is for: a signature of a bundle is valid for nothing else. */
-export const namespace = 'plan-bundle';
+const namespace = 'plan-bundle';
 
 /** The text of a signature, or why there is none. ssh-keygen asks for a passphrase on the terminal. */
 export function sign(manifest: string, key: string): { readonly text: string } | string {

@@ -8,11 +8,11 @@ export const toolNames = ['etcd', 'etcdctl', 'etcdutl', 'jq'] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** The architectures of the Control Plane, in the words of the etcd releases. */
-export const architectures = ['amd64', 'arm64'] as const;
+const architectures = ['amd64', 'arm64'] as const;
 export type Architecture = (typeof architectures)[number];
 
 /** A tool in the plan. */
-export const bundledTool = z.strictObject({
+const bundledTool = z.strictObject({
   name: z.enum(toolNames),
   architecture: z.enum(architectures),
   /** Such as `3.6.8`. */

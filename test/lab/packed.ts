@@ -55,7 +55,7 @@ const hidden = [
   [
     'mount -t tmpfs tmpfs /opt/etcd',
     `for tool in ${tools.join(' ')}; do`,
-    '  while path=$(type -P "$tool"); do mount --bind /dev/null "${path}"; done',
+    '  while path=$(type -P "$tool"); do mount --bind /dev/null "$path"; done',
     'done',
     'exec "$@"',
   ].join('\n'),
