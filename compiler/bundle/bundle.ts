@@ -17,6 +17,9 @@ import { type ToolFile, toolPath } from '../tools/tool.ts';
 /** The manifest of a bundle: `<sha256>  <path>` for every other file, sorted by path. */
 export const manifestName = 'SHA256SUMS';
 
+/** Its signature, next to it. It is the only file of a bundle that is not listed. */
+export const signatureName = `${manifestName}.sig`;
+
 /** Files are produced on demand: the bundle of a large cluster does not fit in memory. */
 export type Files = Iterable<EmittedFile>;
 

@@ -2,13 +2,13 @@
 
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { manifestName, sha256 } from '../bundle/bundle.ts';
+import { manifestName, sha256, signatureName } from '../bundle/bundle.ts';
 import { messageOf } from '../bundle/text.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import type { HostId } from '../hosts.ts';
 import { type Compressed, type Written, writeArchive } from './archive.ts';
 import { inBytes, isExecutable, type Judged, judge } from './judge.ts';
-import { type Seen, seenInDirectory, signatureName } from './seen.ts';
+import { type Seen, seenInDirectory } from './seen.ts';
 import { sign } from './sign.ts';
 import type { Entry } from './tar.ts';
 

@@ -4,12 +4,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import { manifestName } from '../bundle/bundle.ts';
+import { manifestName, signatureName } from '../bundle/bundle.ts';
 import { walk } from '../bundle/write.ts';
 import { BadArchive, isSafe, limits, tarReader } from './tar.ts';
-
-/** The signature of SHA256SUMS, next to it. It is not listed there. */
-export const signatureName = `${manifestName}.sig`;
 
 /** One file that is there. */
 interface SeenFile {

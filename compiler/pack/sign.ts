@@ -4,8 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { manifestName } from '../bundle/bundle.ts';
-import { signatureName } from './seen.ts';
+import { manifestName, signatureName } from '../bundle/bundle.ts';
 
 /** What a signature is for: a signature of a bundle is valid for nothing else. */
 const namespace = 'plan-bundle';

@@ -1,12 +1,12 @@
 // A directory or an archive -> whether it is a bundle as compiled, and each difference.
 
 import { lstatSync } from 'node:fs';
-import { manifestName } from '../bundle/bundle.ts';
+import { manifestName, signatureName } from '../bundle/bundle.ts';
 import { messageOf } from '../bundle/text.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import type { HostId } from '../hosts.ts';
 import { type Judged, judge } from './judge.ts';
-import { type Seen, seenInArchive, seenInDirectory, signatureName } from './seen.ts';
+import { type Seen, seenInArchive, seenInDirectory } from './seen.ts';
 import { checkSignature } from './sign.ts';
 
 /** What it must have besides. */

@@ -1,5 +1,6 @@
 // A cluster and its inventory -> archives with their own tools, and a person who unpacks each on its host.
 
+import { readFileSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,17 +51,8 @@ export async function packBundle(cluster: Cluster, inventory: unknown): Promise<
 }
 
 /** Hides the tools that a machine has from one command; others do not see the difference. */
-const hidden = [
-  ...['unshare', '--mount', 'bash', '-ec'],
-  [
-    'mount -t tmpfs tmpfs /opt/etcd',
-    `for tool in ${tools.join(' ')}; do`,
-    '  while path=$(type -P "$tool"); do mount --bind /dev/null "$path"; done',
-    'done',
-    'exec "$@"',
-  ].join('\n'),
-  'hidden',
-];
+const script = readFileSync(new URL('without-tools.sh', import.meta.url), 'utf8');
+const hidden = ['unshare', '--mount', 'bash', '-c', script, 'without-tools.sh'];
 
 /** A person who works on machines that have no etcd tools and no jq. Nothing is carried yet. */
 export const sendWithoutTools = (
