@@ -563,6 +563,13 @@ export const codes = {
     title: 'signature cannot be checked',
     explain: ['ssh-keygen, of the OpenSSH client 8.1 or newer, is needed and could not be run.'],
   },
+  BUN044: {
+    severity: 'error',
+    title: 'archives would be written into the bundle',
+    explain: [
+      'A bundle has only the files that SHA256SUMS lists. With archives in it, it would no longer be as compiled. Name a directory outside of the bundle with "--out".',
+    ],
+  },
   TOOL001: {
     severity: 'error',
     title: 'directory of tools cannot be read',

@@ -1,7 +1,7 @@
 // A bundle in its directory -> an archive for each host, with what that host runs, and one with all of it.
 
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { manifestName, sha256, signatureName } from '../bundle/bundle.ts';
 import { messageOf } from '../bundle/text.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
@@ -54,6 +54,11 @@ export function pack(directory: string, request: PackRequest): PackOutcome {
     const what = `${directory} cannot be read: ${messageOf(error)}`;
     return failed(2, [problem('BUN035', directory, what)]);
   }
+  const bundle = resolve(directory);
+  const out = request.out ?? `${bundle}-packed`;
+  if (`${resolve(out)}/`.startsWith(`${bundle}/`)) {
+    return failed(2, [problem('BUN044', out, `${out} is in the bundle`)]);
+  }
   const { judged, diagnostics } = judge(directory, seen);
   if (judged === null) return failed(2, diagnostics);
   const partial = judged.absent.map((host) =>
@@ -70,8 +75,6 @@ export function pack(directory: string, request: PackRequest): PackOutcome {
     }
     signature = signed.text;
   }
-  const out =
-    request.out ?? `${join(dirname(resolve(directory)), basename(resolve(directory)))}-packed`;
   const added = [
     { path: manifestName, mode: 0o644, bytes: Buffer.from(manifest) },
     ...(signature === null
@@ -182,6 +185,10 @@ const advice = {
     'Move it, or pack to another directory with --out.',
   ],
   BUN038: ['No archive has taken its place.', 'Fix the reported error, or name another --out.'],
+  BUN044: [
+    'The archives would become files of the bundle that nobody has reviewed.',
+    'Name a directory outside of the bundle.',
+  ],
   BUN040: [
     'An archive was asked for with a signature.',
     'Name the file of a private key that ssh-keygen can use, or pack without --sign.',

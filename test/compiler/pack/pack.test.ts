@@ -211,13 +211,17 @@ describe('the archives', () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  test('BUN036: what was unpacked from a host archive is not packed again; BUN038: no place', () => {
+  test('BUN036: what was unpacked from a host archive is not packed again; BUN038, BUN044: no place', () => {
     const { archives } = packed(recovery);
     const on = unpacked(archives[0]?.file ?? '', join(out, 'host'));
     const codes = pack(on, { ...request, out }).diagnostics.map(({ code }) => code);
     expect(new Set(codes)).toEqual(new Set(['BUN036']));
-    const file = join(recovery, 'RUNBOOK.md');
+    const file = join(on, 'RUNBOOK.md');
     expect(pack(recovery, { ...request, out: file }).diagnostics[0]?.code).toBe('BUN038');
+    for (const inside of [recovery, join(recovery, 'packed')]) {
+      const { diagnostics } = pack(recovery, { ...request, out: inside });
+      expect(diagnostics.map(({ code }) => code)).toEqual(['BUN044']);
+    }
   });
 });
 
