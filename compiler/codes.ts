@@ -15,8 +15,8 @@ interface CodeEntry {
 
 /**
  * To add a code, add an entry: the type Code follows. INV0xx: inventory, PLAN0xx: plan file,
- * INIT0xx: plan init, CHK0xx: checks of the scripts, BUN0xx: bundle and files, REV0xx: review,
- * RCD0xx: record, RUN0xx: the run of plan.
+ * INIT0xx: plan init, CHK0xx: checks of the scripts, BUN0xx: bundle and files (from BUN030 on packed
+ * ones), TOOL0xx: tools of a bundle, REV0xx: review, RCD0xx: record, RUN0xx: the run of plan.
  *
  * Numbers are never reused. CHK003 to CHK008 were rules of our own for the bash of the templates; a
  * user could not act on them, and they are tests now (test/house).
@@ -580,6 +580,175 @@ export const codes = {
     severity: 'error',
     title: 'the inventory cannot be written',
     explain: ['The message shows the reason that the operating system gives.'],
+  },
+  BUN030: {
+    severity: 'error',
+    title: 'directory or archive is not a bundle',
+    explain: [
+      '"plan pack" and "plan verify" read SHA256SUMS, and the plan.json that it lists: at the top, or before an incident in the folder of each recovery host. Without both nothing shows what belongs to the bundle.',
+    ],
+  },
+  BUN031: {
+    severity: 'error',
+    title: 'file of a bundle was changed',
+    explain: [
+      'SHA256SUMS states a digest for every file, and this file has another one. It is not what was compiled and reviewed. Copy the reviewed bundle again.',
+    ],
+  },
+  BUN032: {
+    severity: 'error',
+    title: 'file of a bundle is missing',
+    explain: [
+      'An archive for one host leaves out the scripts of other machines, and nothing else. Which script runs where is in plan.json. If one script of a machine is there, all of them must be.',
+    ],
+  },
+  BUN033: {
+    severity: 'error',
+    title: 'file does not belong to the bundle',
+    explain: [
+      'The file is not listed in SHA256SUMS, so it was not reviewed. A leftover script could be run by mistake. Remove it. Only SHA256SUMS.sig, the signature, is not listed.',
+    ],
+  },
+  BUN034: {
+    severity: 'error',
+    title: 'file of a bundle has the wrong mode',
+    explain: [
+      'Scripts and tools are executable (755), other files are not (644). A copy without modes loses this. Copy the bundle with "cp -a", or carry it in an archive of "plan pack".',
+    ],
+  },
+  BUN035: {
+    severity: 'error',
+    title: 'bundle cannot be read for packing',
+    explain: [
+      'The directory holds a link, a special file or a name with unusual characters, or it cannot be read. Bundles have only regular files.',
+    ],
+  },
+  BUN036: {
+    severity: 'error',
+    title: 'bundle to pack is not complete',
+    explain: [
+      'Archives are made for every host, so the scripts of every host are needed. Pack the directory that "plan compile" wrote.',
+    ],
+  },
+  BUN037: {
+    severity: 'error',
+    title: 'archive is already there, with other bytes',
+    explain: [
+      'The same bundle gives the same bytes on every machine, so an archive of the same name with other bytes is of another bundle, or has another signature. Signatures by Ed25519 and RSA keys are always the same bytes; those by ECDSA and hardware keys are not.',
+      'plan never overwrites it. Move it, or give another directory with "--out".',
+    ],
+  },
+  BUN038: {
+    severity: 'error',
+    title: 'archives cannot be written',
+    explain: [
+      'The message shows the reason that the operating system gives. All archives are written before the first of them takes its place.',
+    ],
+  },
+  BUN039: {
+    severity: 'error',
+    title: 'archive cannot be read safely',
+    explain: [
+      '"plan verify" reads an archive only if it has the form that "plan pack" gives it: regular files in one folder. It refuses links, special files, paths that leave the folder, paths that are there twice, an archive that was cut off, and one that is larger than any bundle. Nothing is unpacked.',
+    ],
+  },
+  BUN040: {
+    severity: 'error',
+    title: 'bundle cannot be signed',
+    explain: [
+      '"--sign KEY" runs "ssh-keygen -Y sign -n plan-bundle -f KEY" on SHA256SUMS. The message shows what ssh-keygen says. KEY is a private key, or a public one if an agent holds the private key.',
+    ],
+  },
+  BUN041: {
+    severity: 'error',
+    title: 'digest of SHA256SUMS is not the given one',
+    explain: [
+      'The digest of SHA256SUMS stands for all files: "plan compile" prints it, and it is written down on paper. With another digest it is another bundle, or it was changed.',
+    ],
+  },
+  BUN042: {
+    severity: 'error',
+    title: 'signature is missing or not valid',
+    explain: [
+      'With "--allowed-signers FILE --identity NAME", SHA256SUMS must be signed for "plan-bundle" by a key that the file allows for that name. The format of the file is described in ssh-keygen(1), under ALLOWED SIGNERS.',
+    ],
+  },
+  BUN043: {
+    severity: 'error',
+    title: 'signature cannot be checked',
+    explain: ['ssh-keygen, of the OpenSSH client 8.1 or newer, is needed and could not be run.'],
+  },
+  BUN044: {
+    severity: 'error',
+    title: 'archives would be written into the bundle',
+    explain: [
+      'A bundle has only the files that SHA256SUMS lists. With archives in it, it would no longer be as compiled. Name a directory outside of the bundle with "--out".',
+    ],
+  },
+  TOOL001: {
+    severity: 'error',
+    title: 'directory of tools cannot be read',
+    explain: [
+      '"--tools DIR" names a directory that holds etcd, etcdctl, etcdutl, and optionally jq, as they are released: directly, or in a directory for each release or architecture. It is searched four levels deep.',
+    ],
+  },
+  TOOL002: {
+    severity: 'error',
+    title: 'tool is missing',
+    explain: [
+      'The scripts need etcd, etcdctl and etcdutl together. For each architecture in the directory, all three must be there. jq is optional: without it, the jq of the host is used.',
+      'Programs are found by their names, such as etcdctl or jq-linux-amd64. Archives are not opened: unpack the release first.',
+    ],
+  },
+  TOOL003: {
+    severity: 'error',
+    title: 'tool is not a regular file that can be read',
+    explain: [
+      'A symbolic link, a device or a file above 256 MiB is not followed or read, so that the bytes that were checked are the bytes that are carried. Copy the program itself.',
+    ],
+  },
+  TOOL004: {
+    severity: 'error',
+    title: 'tool is not a program for Linux on amd64 or arm64',
+    explain: [
+      'The architecture is read from the ELF header of the file, not from its name. A script, a program for another system, or a file that was cut off does not run on the hosts.',
+    ],
+  },
+  TOOL005: {
+    severity: 'error',
+    title: 'two different files for the same tool',
+    explain: [
+      'The directory holds two files for one tool and architecture, and their bytes differ, for example two releases of etcd. plan does not guess. If the bytes are equal, one of them is used.',
+    ],
+  },
+  TOOL006: {
+    severity: 'error',
+    title: 'tool has the wrong version',
+    explain: [
+      'etcd, etcdctl and etcdutl must be a release of 3.6: the etcd of the Control Plane refuses data that 3.7 has opened, and 3.5 cannot restore as needed. jq must be 1.6 or newer. The scripts check the same on each host.',
+    ],
+  },
+  TOOL007: {
+    severity: 'error',
+    title: 'version of a tool is not known',
+    explain: [
+      'A tool for the architecture of this machine is run once with "version" or "--version", without environment and input, for at most 10 seconds. For another architecture, the version is read from the file: Go programs state the versions of their modules, and jq states its own.',
+      'If neither gives a clear answer, compile on a machine of that architecture, or take the program from the official release.',
+    ],
+  },
+  TOOL008: {
+    severity: 'warning',
+    title: 'tool needs libraries of the host',
+    explain: [
+      'The program is not static. It starts only on a host that has the named loader and libraries. Releases of etcd are static, and so are the releases of jq on GitHub; packages of a distribution are usually not.',
+    ],
+  },
+  TOOL009: {
+    severity: 'error',
+    title: 'tool of the plan is missing or differs',
+    explain: [
+      'The plan lists its tools with their SHA-256. "plan emit" takes them from the directory tools/ next to plan.json, or one level above in a bundle for before an incident, and accepts no other bytes.',
+    ],
   },
   REV001: {
     severity: 'error',

@@ -1,7 +1,7 @@
 // The pipeline: an inventory or a plan -> a bundle in its directory, or the problems.
 
 import { dirname, join } from 'node:path';
-import { bundle, planBundle } from './bundle/bundle.ts';
+import { bundle, type Contents, type Files, planBundle, withTools } from './bundle/bundle.ts';
 import {
   type DeliveredBundle,
   type Delivery,
@@ -17,11 +17,13 @@ import { loadTemplates } from './emit/templates.ts';
 import { parse } from './inventory/parse.ts';
 import type { Inventory } from './inventory/schema.ts';
 import { build } from './plan/build.ts';
+import { signed } from './plan/digest.ts';
 import type { Plan } from './plan/ir.ts';
 import { executionOrder } from './plan/order.ts';
 import { readPlan } from './plan/read.ts';
 import { belongsTo } from './plan/source.ts';
 import { assess, recoveryCandidates } from './quorum.ts';
+import type { FoundTool, Inspected } from './tools/inspect.ts';
 
 /** What became of it. `exit`: 0 yes, 1 no, 2 could not. */
 export interface Outcome {
@@ -32,8 +34,16 @@ export interface Outcome {
   /** What differs as a unified diff, if it was asked for. */
   readonly diff?: string;
   /** The bundle in its place, as machines read it. */
-  readonly result: (DeliveredBundle & { readonly plans: readonly PlanSummary[] }) | null;
+  readonly result:
+    | (DeliveredBundle & {
+        readonly plans: readonly PlanSummary[];
+        /** The tools in the bundle. `ran`: it was run on this machine to find its version. */
+        readonly tools: readonly ToolSummary[];
+      })
+    | null;
 }
+
+type ToolSummary = Pick<FoundTool, 'name' | 'architecture' | 'version' | 'sha256' | 'ran'>;
 
 /** One plan of the bundle. */
 interface PlanSummary {
@@ -52,6 +62,8 @@ export interface Request {
   readonly strict: boolean;
   /** Null: a directory with the name of the cluster next to the inventory. */
   readonly destination: Destination | null;
+  /** The directory of `--tools`. Null: the bundle has no tools. */
+  readonly tools?: string | null;
 }
 
 /** Inventory -> bundle. */
@@ -65,7 +77,7 @@ export async function compile(file: string, request: Request, checks: Checks): P
 export async function compileText(
   text: string,
   file: string,
-  { lost, strict, destination }: Request,
+  { lost, strict, destination, tools = null }: Request,
   checks: Checks,
 ): Promise<Outcome> {
   const sources = new Map([[file, text]]);
@@ -76,10 +88,17 @@ export async function compileText(
   if (hopeless !== null) return failed(2, [hopeless]);
   const place = destination ?? defaultPlace(file, parsed.inventory);
   if ('code' in place) return failed(2, [place]);
+  const inspected = await inspectAll(tools, checks);
+  const found = [
+    ...warnings,
+    ...(strict ? asErrors(inspected.diagnostics) : inspected.diagnostics),
+  ];
+  if (hasErrors(found)) return { ...failed(1, found), sources };
   checks.progress('Writing the bundle');
-  const plans = planAll(parsed.inventory);
-  const files = bundle(plans, text, loadTemplates());
-  return { ...outcome(plans, warnings, await deliver(files, place, checks)), sources };
+  const plans = await withPlannedTools(planAll(parsed.inventory), inspected.tools);
+  const files = await carried(bundle(plans, text, loadTemplates()), inspected.tools);
+  const delivery = await deliver(files, place, checks);
+  return { ...outcome(plans, found, delivery, inspected.tools), sources };
 }
 
 function defaultPlace(file: string, { cluster }: Inventory): Destination | Diagnostic {
@@ -109,15 +128,44 @@ export async function emit(
   const hopeless = await hopelessChecks(checks);
   if (hopeless !== null) return failed(2, [hopeless]);
   // Next to the plan lies the inventory of its bundle.
-  const carried = join(dirname(file), 'inventory.json');
-  const inventory = exists(carried) ? await readInput(carried) : null;
+  const next = join(dirname(file), 'inventory.json');
+  const inventory = exists(next) ? await readInput(next) : null;
   if (inventory !== null && typeof inventory !== 'string') return failed(2, [inventory]);
-  if (inventory !== null && !belongsTo(read.plan, inventory, carried)) {
-    return failed(1, [foreignInventory(carried, file)]);
+  if (inventory !== null && !belongsTo(read.plan, inventory, next)) {
+    return failed(1, [foreignInventory(next, file)]);
   }
+  const { tools, diagnostics } = await toolsOfPlan(read.plan, dirname(file));
+  if (hasErrors(diagnostics)) return failed(2, diagnostics);
   checks.progress('Writing the bundle');
-  const files = planBundle(read.plan, inventory, loadTemplates());
-  return outcome([read.plan], [], await deliver(files, destination, checks));
+  const files = await carried(planBundle(read.plan, inventory, loadTemplates()), tools);
+  return outcome([read.plan], [], await deliver(files, destination, checks), tools);
+}
+
+// The code for tools is loaded only if there are any.
+
+async function inspectAll(directory: string | null, checks: Checks): Promise<Inspected> {
+  if (directory === null) return { tools: [], diagnostics: [] };
+  checks.progress('Checking the tools');
+  return (await import('./tools/inspect.ts')).inspectTools(directory);
+}
+
+async function toolsOfPlan({ tools }: Plan, folder: string): Promise<Inspected> {
+  if (tools === undefined) return { tools: [], diagnostics: [] };
+  return (await import('./tools/inspect.ts')).plannedTools(folder, tools);
+}
+
+async function withPlannedTools(
+  plans: readonly Plan[],
+  found: readonly FoundTool[],
+): Promise<readonly Plan[]> {
+  if (found.length === 0) return plans;
+  const tools = (await import('./tools/inspect.ts')).asPlanned(found);
+  return plans.map((plan) => signed({ ...plan, tools }));
+}
+
+async function carried(files: Files, tools: readonly FoundTool[]): Promise<Contents> {
+  if (tools.length === 0) return files;
+  return withTools(files, (await import('./tools/inspect.ts')).toolFiles(tools));
 }
 
 function foreignInventory(file: string, plan: string): Diagnostic {
@@ -160,8 +208,10 @@ function outcome(
   plans: readonly Plan[],
   warnings: readonly Diagnostic[],
   { exit, diagnostics, delivered, diff }: Delivery,
+  found: readonly FoundTool[],
 ): Outcome {
-  const result = delivered === null ? null : { ...delivered, plans: plans.map(summaryOf) };
+  const tools = found.map(({ file, ...tool }) => tool);
+  const result = delivered === null ? null : { ...delivered, plans: plans.map(summaryOf), tools };
   const shown = diff === undefined ? {} : { diff };
   return { exit, diagnostics: [...warnings, ...diagnostics], result, ...shown };
 }

@@ -12,6 +12,7 @@ import type { Templates } from '../emit/templates.ts';
 import { emitTriage } from '../emit/triage.ts';
 import type { Plan } from '../plan/ir.ts';
 import { executionOrder } from '../plan/order.ts';
+import { type ToolFile, toolPath } from '../tools/tool.ts';
 
 /** The manifest of a bundle: `<sha256>  <path>` for every other file, sorted by path. */
 export const manifestName = 'SHA256SUMS';
@@ -27,8 +28,30 @@ export const choiceNames = [
   ...['README.md', 'inventory.json', 'triage.sh', 'REVIEW.md', 'review.sh', manifestName],
 ] as const;
 
+/** Its signature, next to it. It is the only file of a bundle that is not listed. */
+export const signatureName = `${manifestName}.sig`;
+
 /** Files are produced on demand: the bundle of a large cluster does not fit in memory. */
 export type Files = Iterable<EmittedFile>;
+
+/** What is written: the files of a bundle, and the tools that its plan lists. */
+export type Contents = Iterable<EmittedFile | ToolFile>;
+
+/** The bytes of a file as it is written. */
+export function bytesOf(file: EmittedFile | ToolFile): Buffer {
+  if ('text' in file) return Buffer.from(file.text);
+  const { buffer, byteOffset, byteLength } = file.bytes;
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** A bundle together with its tools. SHA256SUMS comes last, as without them. */
+export function* withTools(
+  files: Files,
+  tools: Iterable<ToolFile>,
+): Generator<EmittedFile | ToolFile> {
+  yield* tools;
+  yield* files;
+}
 
 /**
  * The bundle of the plans. After an incident there is one plan, and it is the bundle. Before an
@@ -44,12 +67,16 @@ export function bundle(
   const [plan] = plans;
   if (plan === undefined) throw new Error('a bundle without a plan');
   if (plan.quorum.verdict === 'lost') return planBundle(plan, inventory, templates);
-  return summed(candidates(plans, inventory, templates));
+  return summed(candidates(plans, inventory, templates), toolSums(plan));
 }
 
 /** The bundle of a single plan. */
 export function planBundle(plan: Plan, inventory: string | null, templates: Templates): Files {
-  return summed(planFiles(plan, inventory, templates));
+  return summed(planFiles(plan, inventory, templates), toolSums(plan));
+}
+
+function toolSums({ tools = [] }: Plan): readonly Sum[] {
+  return tools.map((tool) => ({ path: toolPath(tool), sha256: tool.sha256 }));
 }
 
 function* candidates(
@@ -65,7 +92,8 @@ function* candidates(
   const recovers: EmittedFile[] = [];
   const all = reader();
   for (const plan of plans) {
-    for (const file of planBundle(plan, inventory, templates)) {
+    // The tools are there once, next to the folders.
+    for (const file of summed(planFiles(plan, inventory, templates), [])) {
       const path = `${plan.recovery.host}/${file.path}`;
       const parts = partsOf(file.text);
       if (typeof parts !== 'string') all.add(path, parts);
@@ -74,7 +102,7 @@ function* candidates(
     }
   }
   const title = `cluster ${first.cluster.name}, for every recovery host`;
-  yield* forReview(title, all, [...recovers, triage], templates);
+  yield* forReview(first, title, all, [...recovers, triage], templates);
 }
 
 function* planFiles(
@@ -96,18 +124,19 @@ function* planFiles(
   const companions = [emitRecover(plan, templates), emitTriage(plan, templates)];
   yield* companions;
   const title = `recovery of cluster ${plan.cluster.name} on ${plan.recovery.host}`;
-  yield* forReview(title, scripts, companions, templates);
+  yield* forReview(plan, title, scripts, companions, templates);
 }
 
 /** The sheet to review the scripts with, and the script that recomputes their digests. */
 function* forReview(
+  { tools = [] }: Plan,
   title: string,
   scripts: Reader,
   companions: readonly EmittedFile[],
   templates: Templates,
 ): Generator<EmittedFile> {
   const check: EmittedFile = { path: 'review.sh', mode: 0o755, text: templates.reviewScript };
-  const text = emitReview(title, scripts.review(), [...companions, check], templates);
+  const text = emitReview(title, scripts.review(), [...companions, check], templates, tools);
   yield { path: 'REVIEW.md', mode: 0o644, text };
   yield check;
 }
@@ -123,8 +152,8 @@ function inventoryFile(text: string): EmittedFile {
   return { path: 'inventory.json', mode: 0o644, text: lines.endsWith('\n') ? lines : `${lines}\n` };
 }
 
-function* summed(files: Files): Generator<EmittedFile> {
-  const sums: Sum[] = [];
+function* summed(files: Files, tools: readonly Sum[]): Generator<EmittedFile> {
+  const sums: Sum[] = [...tools];
   for (const file of files) {
     sums.push({ path: file.path, sha256: sha256(file.text) });
     yield file;

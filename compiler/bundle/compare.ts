@@ -3,13 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
-import type { EmittedFile } from '../emit/script.ts';
 import { canonical } from '../plan/digest.ts';
-import { type Files, manifestName } from './bundle.ts';
+import { bytesOf, type Contents, manifestName } from './bundle.ts';
 import { entries, isDirectory, isFile, modeOf } from './tree.ts';
 
 /** Gets each file that differs: what is there, and what is compiled; null if there is none. */
-export type OnDifference = (path: string, found: Buffer | null, expected: string | null) => void;
+export type OnDifference = (path: string, found: Buffer | null, expected: Buffer | null) => void;
 
 /** How a directory is compared. */
 export interface Comparing {
@@ -21,7 +20,7 @@ export interface Comparing {
 /** How a directory differs from the files: missing, changed, extra or with another mode. */
 export function compare(
   target: string,
-  files: Files,
+  files: Contents,
   { onDifference = () => {}, executableOnly }: Comparing = {},
 ): readonly Diagnostic[] {
   const place = resolve(target);
@@ -36,10 +35,11 @@ export function compare(
     expected.add(file.path);
     const path = join(place, file.path);
     const found = isFile(path) ? readFileSync(path) : null;
-    const same = found?.equals(Buffer.from(file.text)) === true;
+    const wanted = bytesOf(file);
+    const same = found?.equals(wanted) === true;
     if (!same) {
-      onDifference(file.path, found, file.text);
-      layout &&= found !== null && isOnlyLayout(file, found);
+      onDifference(file.path, found, wanted);
+      layout &&= found !== null && isOnlyLayout(file.path, wanted.toString(), found);
       differences.push(
         found === null
           ? report('BUN010', `${file.path} is missing`)
@@ -66,7 +66,7 @@ export function compare(
 }
 
 /** Whether a file that differs is an inventory with the same values, or states the sum of one. */
-function isOnlyLayout({ path, text }: EmittedFile, found: Buffer): boolean {
+function isOnlyLayout(path: string, text: string, found: Buffer): boolean {
   if (basename(path) === manifestName) {
     const others = (sums: string) =>
       sums.split('\n').filter((line) => !/(?:\/|\s)(?:inventory\.json|SHA256SUMS)$/u.test(line));

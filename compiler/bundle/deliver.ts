@@ -5,8 +5,7 @@ import type { Checked, Checks } from '../check/check.ts';
 import type { Linter } from '../check/shellcheck.ts';
 import { type Diagnostic, diagnostic, hasErrors } from '../diagnostic.ts';
 import { isRecoveryScript } from '../emit/parts.ts';
-import type { EmittedFile } from '../emit/script.ts';
-import { type Files, manifestName, sha256 } from './bundle.ts';
+import { type Contents, manifestName, sha256 } from './bundle.ts';
 import { compare } from './compare.ts';
 import { codeOf, isRefusal, messageOf } from './text.ts';
 import { openWork, type Work } from './work.ts';
@@ -44,7 +43,7 @@ export interface DeliveredBundle {
 
 /** Puts the files in their place, or compares them with what is there. */
 export async function deliver(
-  files: Files,
+  files: Contents,
   destination: Destination,
   checks: Checks,
 ): Promise<Delivery> {
@@ -58,7 +57,7 @@ export async function deliver(
   }
 }
 
-async function compared(files: Files, { directory, diff }: Destination): Promise<Delivery> {
+async function compared(files: Contents, { directory, diff }: Destination): Promise<Delivery> {
   const counted = counter(files);
   const unified = diff ? (await import('./unified.ts')).unifiedDiff() : null;
   const diagnostics = compare(
@@ -76,7 +75,7 @@ async function compared(files: Files, { directory, diff }: Destination): Promise
   return { exit: 0, diagnostics, delivered, ...shown };
 }
 
-async function written(files: Files, directory: string, checks: Checks): Promise<Delivery> {
+async function written(files: Contents, directory: string, checks: Checks): Promise<Delivery> {
   const unfit = unfitPlace(directory);
   if (unfit.length > 0) return failed(2, unfit);
   const work = openWork(resolve(directory));
@@ -89,7 +88,7 @@ async function written(files: Files, directory: string, checks: Checks): Promise
 }
 
 async function replaced(
-  files: Files,
+  files: Contents,
   directory: string,
   work: Work,
   checks: Checks,
@@ -126,18 +125,20 @@ async function check(
 }
 
 /** Counts files and scripts as they pass. */
-function counter(files: Files): {
-  readonly files: Files;
+function counter(files: Contents): {
+  readonly files: Contents;
   readonly count: () => Pick<DeliveredBundle, 'files' | 'scripts' | 'manifest'>;
 } {
   let all = 0;
   let scripts = 0;
   let manifest = '';
-  function* passing(): Generator<EmittedFile> {
+  function* passing(): Contents {
     for (const file of files) {
       all += 1;
-      if (file.path.endsWith('.sh') && isRecoveryScript(file.text)) scripts += 1;
-      if (file.path === manifestName) manifest = sha256(file.text);
+      if ('text' in file) {
+        if (file.path.endsWith('.sh') && isRecoveryScript(file.text)) scripts += 1;
+        if (file.path === manifestName) manifest = sha256(file.text);
+      }
       yield file;
     }
   }

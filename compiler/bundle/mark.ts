@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { planDigest } from '../plan/digest.ts';
+import { bundledTools, toolPath } from '../tools/tool.ts';
 import { choiceNames, planNames } from './bundle.ts';
 import { isFile } from './tree.ts';
 
@@ -14,7 +15,7 @@ import { isFile } from './tree.ts';
 export function bundlePaths(directory: string): ReadonlySet<string> | string {
   if (isFile(join(directory, 'plan.json'))) {
     const paths = pathsOfPlan(join(directory, 'plan.json'));
-    return typeof paths === 'string' ? paths : new Set(paths);
+    return typeof paths === 'string' ? paths : new Set([...paths.own, ...paths.tools]);
   }
   const folders = readdirSync(directory, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && isFile(join(directory, entry.name, 'plan.json')))
@@ -24,18 +25,26 @@ export function bundlePaths(directory: string): ReadonlySet<string> | string {
   for (const folder of folders) {
     const paths = pathsOfPlan(join(directory, folder, 'plan.json'), folder);
     if (typeof paths === 'string') return `${folder}/${paths}`;
-    for (const path of paths) all.add(`${folder}/${path}`);
+    for (const path of paths.own) all.add(`${folder}/${path}`);
+    // The tools are there once, next to the folders.
+    for (const path of paths.tools) all.add(path);
   }
   return all;
+}
+
+/** The paths that a plan gives its bundle. */
+interface Paths {
+  readonly own: readonly string[];
+  readonly tools: readonly string[];
 }
 
 /**
  * The paths in the bundle of a plan of any version, or why the file is no plan. With a host, the plan is
  * one of several for before an incident: a directory that only contains a bundle is none.
  */
-function pathsOfPlan(file: string, host?: string): readonly string[] | string {
+function pathsOfPlan(file: string, host?: string): Paths | string {
   const plan = jsonIn(file);
-  const { format, digest, phases, asides, recovery, quorum } = membersOf(plan);
+  const { format, digest, phases, asides, tools, recovery, quorum } = membersOf(plan);
   if (typeof format !== 'string' || !/^plan\/[0-9]+$/u.test(format)) {
     return 'plan.json is not a plan';
   }
@@ -52,7 +61,11 @@ function pathsOfPlan(file: string, host?: string): readonly string[] | string {
     ...listOf(asides),
   ];
   const scripts = turns.map((turn) => membersOf(turn).path);
-  return [...planNames, ...scripts.filter((path) => typeof path === 'string')];
+  const known = bundledTools.safeParse(tools);
+  return {
+    own: [...planNames, ...scripts.filter((path) => typeof path === 'string')],
+    tools: known.success ? known.data.map(toolPath) : [],
+  };
 }
 
 function jsonIn(file: string): unknown {

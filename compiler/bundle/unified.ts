@@ -11,8 +11,8 @@ export function unifiedDiff(): { readonly add: OnDifference; readonly text: () =
   const parts: string[] = [];
   return {
     add: (path, found, expected) => {
-      const [before, after] = [found === null ? '' : textOf(found), expected ?? ''];
-      if (before === null) {
+      const [before, after] = [textOf(found), textOf(expected)];
+      if (before === null || after === null) {
         parts.push(`Binary files a/${path} and b/${path} differ\n`);
         return;
       }
@@ -31,7 +31,8 @@ export function unifiedDiff(): { readonly add: OnDifference; readonly text: () =
   };
 }
 
-function textOf(bytes: Buffer): string | null {
+function textOf(bytes: Buffer | null): string | null {
+  if (bytes === null) return '';
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

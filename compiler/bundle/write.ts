@@ -15,7 +15,14 @@ import {
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
-import { type Files, manifestName, manifestText, readManifest, sha256 } from './bundle.ts';
+import {
+  bytesOf,
+  type Contents,
+  manifestName,
+  manifestText,
+  readManifest,
+  sha256,
+} from './bundle.ts';
 import { bundlePaths } from './mark.ts';
 import { entries, exists, isDirectory, isFile, modeOf } from './tree.ts';
 import { keep, longestName, type Work } from './work.ts';
@@ -80,14 +87,14 @@ export function look(target: string): Look {
 }
 
 /** Writes the files to the work directory, and returns their paths. Other work can run in between. */
-export async function stage({ fresh }: Work, files: Files): Promise<readonly string[]> {
+export async function stage({ fresh }: Work, files: Contents): Promise<readonly string[]> {
   const paths: string[] = [];
   const made = new Set<string>();
   mkdirSync(fresh);
   for (const file of files) {
     const path = join(fresh, file.path);
     makeFolders(fresh, file.path, made);
-    writeFileSync(path, file.text);
+    writeFileSync(path, bytesOf(file));
     chmodSync(path, file.mode);
     paths.push(file.path);
     // A signal is heard only between two turns of the event loop.

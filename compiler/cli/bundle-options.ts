@@ -85,6 +85,12 @@ export function bundleWords(result: NonNullable<Outcome['result']>): string {
   lines.push(
     `${directory}: ${count(scripts, 'script')}, ${count(files, 'file')}, ${words[result.state]}`,
   );
+  lines.push(
+    ...result.tools.map(({ architecture, name, version, ran }) => {
+      const from = ran ? '' : ' (stated by the file, not run on this machine)';
+      return `tools/${architecture}/${name}: ${version}${from}`;
+    }),
+  );
   if (result.state !== 'same') {
     lines.push(
       result.linted && result.lint.found

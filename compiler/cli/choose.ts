@@ -4,11 +4,18 @@ import { Command } from 'commander';
 import type { Choice } from '../choose.ts';
 import { bundleWords, type CheckOptions, checkOptions, withProgress } from './bundle-options.ts';
 import { describe } from './help.ts';
-import { commas, type InventoryOptions, once, strictOption } from './inventory-options.ts';
+import {
+  commas,
+  type InventoryOptions,
+  once,
+  strictOption,
+  toolsOption,
+} from './inventory-options.ts';
 import { print, report, usage } from './output.ts';
 
 interface ChooseOptions extends CheckOptions, InventoryOptions {
   readonly out?: string;
+  readonly tools?: string;
   readonly without?: readonly string[];
 }
 
@@ -22,6 +29,7 @@ export function chooseCommand(): Command {
     .option('--out <directory>', 'write the bundle of the chosen host to this directory', once)
     .option('--lost <ids>', 'ids of lost hosts, separated by commas', commas)
     .option('--without <ids>', 'leave out hosts whose data cannot be read', commas)
+    .option(...toolsOption)
     .option(...strictOption);
   return describe(checkOptions(command).action(run), {
     examples: [
@@ -46,9 +54,9 @@ async function run(
   if (inventory === undefined || evidence.length === 0) {
     usage(command, 'files of evidence are needed, and the inventory after them');
   }
-  const { lost = [], without = [], strict = false, out } = options;
+  const { lost = [], without = [], strict = false, out, tools = null } = options;
   const destination = out === undefined ? null : { directory: out, compareOnly: false };
-  const request = { lost, without, strict, destination, now: Date.now() / 1000 };
+  const request = { lost, without, strict, destination, tools, now: Date.now() / 1000 };
   const { choose } = await import('../choose.ts');
   const chosen = await withProgress(options, (checks) =>
     choose(evidence, inventory, request, checks),

@@ -8,6 +8,7 @@ import {
   inventoryCommand,
   once,
   strictOption,
+  toolsOption,
 } from './inventory-options.ts';
 import { usage } from './output.ts';
 
@@ -15,6 +16,7 @@ interface CompileOptions extends CheckOptions, InventoryOptions {
   readonly out?: string;
   readonly check?: string;
   readonly diff?: true;
+  readonly tools?: string;
 }
 
 /** `plan compile` */
@@ -34,23 +36,25 @@ export function compileCommand(): Command {
         .argParser(once),
     )
     .option('--diff', 'with --check: show the differences as a unified diff')
+    .option(...toolsOption)
     .option(...strictOption);
   return describe(checkOptions(command).action(run), {
     examples: [
       ['plan compile inventory.json', 'write a bundle to a directory next to the inventory'],
       ['plan compile inventory.json --lost host-2,host-3 --out recovery', 'declare two losses'],
       ['plan compile inventory.json --check recovery --diff', 'is recovery/ still up to date?'],
+      ['plan compile inventory.json --tools releases', 'with the etcd tools and jq in releases/'],
     ],
   });
 }
 
 async function run(inventory: string, options: CompileOptions, command: Command): Promise<void> {
-  const { lost = [], strict = false, out, check, diff = false } = options;
+  const { lost = [], strict = false, out, check, diff = false, tools = null } = options;
   if (diff && check === undefined) usage(command, '--diff is for --check DIRECTORY');
   const directory = check ?? out;
   const destination =
     directory === undefined ? null : { directory, compareOnly: check !== undefined, diff };
   const { compile } = await import('../compile.ts');
-  const request = { lost, strict, destination };
+  const request = { lost, strict, destination, tools };
   await withBundle(options, (checks) => compile(inventory, request, checks));
 }

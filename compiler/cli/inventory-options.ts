@@ -18,6 +18,12 @@ export function inventoryCommand(name: string, description: string): Command {
 /** The option that counts warnings as errors. */
 export const strictOption = ['--strict', 'count warnings as errors'] as const;
 
+/** The option that puts tools into the bundle. */
+export const toolsOption = [
+  '--tools <directory>',
+  'put etcd, etcdctl, etcdutl 3.6 and jq from this directory into the bundle, for hosts without them',
+] as const;
+
 /** Ids separated by commas. If the option is given again, they add up. */
 export function commas(ids: string, before: readonly string[] = []): readonly string[] {
   const given = ids.split(',').map((id) => id.trim());

@@ -11,11 +11,13 @@ import { explainCommand } from './explain.ts';
 import { describe, strong } from './help.ts';
 import { initCommand } from './init.ts';
 import { manCommand } from './man.ts';
+import { packCommand } from './pack.ts';
 import { quorumCommand } from './quorum.ts';
 import { recordCommand } from './record.ts';
 import { reviewCommand } from './review.ts';
 import { schemaCommand } from './schema.ts';
 import { validateCommand } from './validate.ts';
+import { verifyCommand } from './verify.ts';
 
 /** In the order in which the help lists them. A command loads what it needs when it runs. */
 const commands: readonly (() => Command)[] = [
@@ -25,6 +27,8 @@ const commands: readonly (() => Command)[] = [
   compileCommand,
   chooseCommand,
   emitCommand,
+  packCommand,
+  verifyCommand,
   explainCommand,
   reviewCommand,
   diffCommand,

@@ -50,6 +50,8 @@ export interface Surface {
 const values: Readonly<Record<string, Value>> = {
   inventory: { kind: 'file' },
   plan: { kind: 'file' },
+  bundle: { kind: 'file' },
+  sha: { kind: 'none' },
   file: { kind: 'file' },
   files: { kind: 'file' },
   path: { kind: 'file' },

@@ -110,7 +110,11 @@ export function readPage(page: string): Page {
     steps: stepsOf(commands),
     last: commands.split(/^(?= {2}finish\b)/mu)[1] ?? '',
     values: valuesOf(back),
-    frame: `${front.replace(guards, '').replace(commands, '')}${back.replace(value, '')}`,
+    // A value that is added or removed leaves a line feed.
+    frame: `${front.replace(guards, '').replace(commands, '')}${back.replace(value, '')}`.replace(
+      /\n{2,}/gu,
+      '\n',
+    ),
   };
 }
 

@@ -7,6 +7,7 @@ import { callOf } from '../steps/all.ts';
 import { reached } from './pieces.ts';
 import type { EmittedFile } from './script.ts';
 import { render, type Templates } from './templates.ts';
+import { toolsView } from './tool-list.ts';
 
 /** recover.sh of a plan. The same plan gives the same bytes. */
 export function emitRecover(plan: Plan, templates: Templates): EmittedFile {
@@ -20,7 +21,7 @@ export function emitRecover(plan: Plan, templates: Templates): EmittedFile {
     recovery: recovery.host,
     api: apiUrl(cluster.api, hostOf(plan, recovery.host)),
     tls: apiTls(cluster.api),
-    tools: recovery.toolsDirectory ?? '',
+    ...toolsView(plan, 'recover.sh'),
     environment: templates.environment,
     scripts: expected.map((turn) => `${turn.path} ${turn.host} ${shownBy(turn)}`),
     options: expected

@@ -1,9 +1,11 @@
 // What there is to review -> REVIEW.md, which colleagues read and tick before an incident.
 
+import type { BundledTool } from '../tools/tool.ts';
 import { digestOf } from './parts.ts';
 import { piecesOf } from './pieces.ts';
 import type { Review, ReviewedPiece, ScriptKind } from './reading.ts';
 import { render, type Templates } from './templates.ts';
+import { toolViews } from './tool-list.ts';
 
 /** So many scripts of one kind are named. */
 const named = 6;
@@ -20,6 +22,7 @@ export function emitReview(
   review: Review,
   companions: readonly Companion[],
   templates: Templates,
+  tools: readonly BundledTool[] = [],
 ): string {
   const { scripts, kinds, pageLines, engine, functions } = review;
   const groups = groupsOf(review);
@@ -40,6 +43,7 @@ export function emitReview(
       number: index + 4,
       ...companionView(companion, review),
     })),
+    tools: toolViews(tools),
   });
 }
 

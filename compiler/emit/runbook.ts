@@ -8,6 +8,7 @@ import { lastingOf, steps, titleOf } from '../steps/all.ts';
 import { code, type Inline, joined, section, sentence } from './inline.ts';
 import { commandsOf, pageContext } from './page.ts';
 import { render, type Templates } from './templates.ts';
+import { toolViews } from './tool-list.ts';
 
 /** What every form of the runbook says: the one source of its facts. */
 export type RunbookView = ReturnType<typeof runbookView>;
@@ -34,6 +35,7 @@ export function runbookView(plan: Plan, templates: Templates) {
     last: last.path,
     folder: tokenOf(plan),
     etcdTools: etcdTools(plan),
+    tools: toolViews(plan.tools ?? []),
     files: files(plan),
     chosenByOrder: plan.recovery.chosen === 'order',
     situation: situation(plan),
@@ -311,7 +313,8 @@ function costs({ recovery }: Plan): readonly Cost[] {
 }
 
 /** Where the etcd tools are expected. */
-function etcdTools({ recovery: { toolsDirectory } }: Plan): Inline {
+function etcdTools({ tools, recovery: { toolsDirectory } }: Plan): Inline {
+  if (tools !== undefined) return sentence`in ${code('tools/')} of this bundle`;
   return toolsDirectory === null
     ? sentence`in a system directory such as ${code('/usr/local/bin')}`
     : sentence`in ${code(toolsDirectory)}`;

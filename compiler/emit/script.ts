@@ -12,6 +12,7 @@ import { digestOf, marks, partNames, type ScriptParts } from './parts.ts';
 import { type Piece, reached } from './pieces.ts';
 import { remembered } from './remembered.ts';
 import { render, type Templates } from './templates.ts';
+import { toolLines, toolPlaces, toolsCall } from './tool-list.ts';
 import { toolsOf } from './tools.ts';
 
 /** A file of the bundle. `mode` is octal, such as 0o755. */
@@ -45,7 +46,7 @@ export function scriptFile(turn: Turn, parts: ScriptParts): EmittedFile {
 export function scriptParts(plan: Plan, turn: Turn, templates: Templates): ScriptParts {
   const calls = turn.steps.map((step) => callOf(step));
   const guards = guardsOf(turn).map((guard) => guard.replaceAll('-', '_'));
-  const body = bodyOf(calledBy(turn), templates);
+  const body = bodyOf(calledBy(plan, turn), templates);
   const needs = probedNeeds(turn).map((fact) => ({
     ...needCall(fact),
     host: 'host' in fact ? [fact.host] : [],
@@ -100,14 +101,14 @@ function toolsFor(plan: Plan, turn: Turn, templates: Templates): readonly string
         .flatMap((phase) => [...phase.turns])
         .filter((other) => other.host === turn.host && other.when === 'always')
     : [turn];
-  return [...new Set(turns.flatMap((one) => toolsOfTurn(one, templates)))].sort();
+  return [...new Set(turns.flatMap((one) => toolsOfTurn(plan, one, templates)))].sort();
 }
 
 const toolsByCalls = new WeakMap<Templates, Map<string, readonly string[]>>();
 
 /** The commands that the script of a turn runs. */
-export function toolsOfTurn(turn: Turn, templates: Templates): readonly string[] {
-  const called = calledBy(turn);
+export function toolsOfTurn(plan: Plan, turn: Turn, templates: Templates): readonly string[] {
+  const called = calledBy(plan, turn);
   const known = toolsByCalls.get(templates) ?? new Map<string, readonly string[]>();
   toolsByCalls.set(templates, known);
   const key = called.join();
@@ -179,9 +180,10 @@ function part(mark: string, pieces: readonly Piece[], last: string): string {
 }
 
 /** The names of the functions that the page of a turn calls, in its order. */
-function calledBy(turn: Turn): readonly string[] {
+function calledBy({ tools }: Plan, turn: Turn): readonly string[] {
   const names = [...guardsOf(turn), ...turn.steps.map((step) => step.kind)];
   const called = [
+    ...(tools === undefined ? [] : [toolsCall]),
     ...probedNeeds(turn).flatMap((fact) => Object.values(needCall(fact))),
     ...names.map((name) => name.replaceAll('-', '_')),
   ];
@@ -274,7 +276,13 @@ function valuesOf(
     ['SNAPSHOT_FILE', (name) => one(name, plan.recovery.snapshot.path ?? '')],
     ['SNAPSHOT_SUM', (name) => one(name, plan.recovery.snapshot.sha256 ?? '')],
     ['CLUSTER_TOKEN', (name) => one(name, tokenOf(plan))],
-    ['TOOLS_DIR', (name) => one(name, plan.recovery.toolsDirectory ?? '')],
+    // With tools in the bundle, take_tools sets TOOLS_DIR.
+    [
+      plan.tools === undefined ? 'TOOLS_DIR' : 'HOST_TOOLS_DIR',
+      (name) => one(name, plan.recovery.toolsDirectory ?? ''),
+    ],
+    ['BUNDLE_TOOLS', (name) => many(name, toolLines(plan))],
+    ['TOOLS_PLACES', (name) => many(name, toolPlaces(plan, turn.path))],
     ['TOOLS', (name) => filled(name, tools)],
     ['OPTIONS', (name) => many(name, options)],
     ['DEADLINE_STOP', (name) => one(name, String(deadlines.stop))],

@@ -7,6 +7,7 @@ import { executionOrder, hostOf } from '../plan/order.ts';
 import { type Piece, reached } from './pieces.ts';
 import { type EmittedFile, toolsOfTurn } from './script.ts';
 import { render, type Templates } from './templates.ts';
+import { toolsView } from './tool-list.ts';
 
 /** What triage.sh knows of its host only when it runs. Settings that read it come after that. */
 const valuesOfHost = [
@@ -23,7 +24,7 @@ export function emitTriage(plan: Plan, templates: Templates): EmittedFile {
     dockerSocket: cluster.dockerSocket,
     scheme: api.scheme,
     tls: apiTls(api),
-    tools: recovery.toolsDirectory ?? '',
+    ...toolsView(plan, 'triage.sh'),
     snapshot: recovery.snapshot.path ?? '',
     environment: templates.environment,
     compare: templates.compare.trimEnd(),
@@ -76,7 +77,7 @@ function indented(text: string): string {
 /** The commands that the expected scripts need on hosts of that mode. */
 function toolsOn(plan: Plan, mode: 'server' | 'client', templates: Templates): readonly string[] {
   const turns = executionOrder(plan).filter(({ host }) => hostOf(plan, host).mode === mode);
-  return [...new Set(turns.flatMap((turn) => toolsOfTurn(turn, templates)))].sort();
+  return [...new Set(turns.flatMap((turn) => toolsOfTurn(plan, turn, templates)))].sort();
 }
 
 /** The items of a list, in lines of at most 100 columns. */

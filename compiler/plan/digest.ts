@@ -17,6 +17,11 @@ export function digest(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex');
 }
 
+/** A plan with another field, and with the digest that it then has. */
+export function signed<Fields extends object>(plan: Fields): Fields & { readonly digest: string } {
+  return { ...plan, digest: planDigest(plan) };
+}
+
 /** The digest that a plan states: of all of its fields but this one. */
 export function planDigest(plan: object): string {
   return digest({ ...plan, digest: null });

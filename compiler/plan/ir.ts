@@ -7,6 +7,7 @@ import { quorumObject, recoveryChosen } from '../quorum.ts';
 import { type StepKind, type StepOf, stepKinds, steps } from '../steps/all.ts';
 import { type Fact, factObject } from '../steps/facts.ts';
 import { scriptPath } from '../steps/fields.ts';
+import { bundledTools } from '../tools/tool.ts';
 
 /** Raised whenever the shape of a plan changes. */
 export const planFormat = 'plan/2';
@@ -189,6 +190,8 @@ export const planObject = z.strictObject({
   phases: z.array(phaseObject).length(8),
   /** Scripts outside the recovery: snapshots before it, ways back out of it. */
   asides: z.array(turnObject),
+  /** The tools that travel with the scripts. Left out if there are none. */
+  tools: bundledTools.optional(),
 });
 export type Plan = ValueOf<typeof planObject>;
 

@@ -30,7 +30,12 @@ export function contradictions(plan: Plan): Contradictions {
   if (choice === undefined) return { rules: [], places: ['recovery.host'] };
   const { digest: _, ...again } = build(inventory, assess(inventory), choice);
   const { digest: __, ...given } = plan;
-  return { rules: [], places: differences(given, { ...again, compiler: plan.compiler }) };
+  return { rules: [], places: differences(given, { ...again, ...carriedOf(plan) }) };
+}
+
+/** What is in a plan and does not come from its inventory: who compiled it, and the tools. */
+function carriedOf({ compiler, tools }: Plan) {
+  return tools === undefined ? { compiler } : { compiler, tools };
 }
 
 /** Whether a plan was compiled from the inventory of this text, perhaps with `--lost`. */

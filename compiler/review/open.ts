@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { manifestName, readManifest, sha256 } from '../bundle/bundle.ts';
+import { manifestName, readManifest, sha256, signatureName } from '../bundle/bundle.ts';
 import { readText } from '../bundle/text.ts';
 import { isFile, walk } from '../bundle/tree.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
@@ -70,7 +70,7 @@ export function compareWithSums({ directory, sums }: OpenBundle): readonly Diagn
     ];
   });
   const extra = walk(directory)
-    .filter((path) => path !== manifestName && !sums.has(path))
+    .filter((path) => path !== manifestName && path !== signatureName && !sums.has(path))
     .map((path) =>
       diagnostic(
         'REV003',

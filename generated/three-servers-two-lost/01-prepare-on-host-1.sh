@@ -12,8 +12,8 @@
 #             snapshot from a copy of this host's data and report what may be lost; 1.1 Choose the
 #             snapshot and show the evidence
 #   page      sha256:ca230b55722475da08a1080c1dd1f909ed37b9f224a080c0106787b6282b42bc
-#   functions sha256:ac32bd1f69f339f46ca51180285412fc645ddf129ea3fb7f93a3e1a86a3654af
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   functions sha256:142a7113d8131a02fa1f0e9a7bfef48f623b610e328b4459c2aa803269cbdf08
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -1345,14 +1345,15 @@ node_of() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader alone.
+# port answers from the beginning, and names the voters. With others it is no leader alone. With
+# HTTP/2 only other members are answered there.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")
   if [[ "${word}" == 'running' ]]; then
     url=$(url_host "${HOST_ADDRESSES[0]}")
     text=$("${AT_MOST[@]}" 8 curl "${ETCD_CURL[@]}" --connect-timeout 2 --max-time 5 \
-      "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
+      --http1.1 "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
     voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) \
       || voters=0
   fi
@@ -3325,6 +3326,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

@@ -12,8 +12,8 @@
 #             snapshot; 2.4 Set owner, mode and label of the restored data; 2.4 Move the restored
 #             data into place
 #   page      sha256:e1a84983b956b93f81aed3a621cf5d3d77ba9fdc4372712a94863d9cbc261250
-#   functions sha256:c257e5bc652f69268c233b3b90d5c77136f1f4fab2f228dda009c3b5a0541d87
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   functions sha256:95c41330f836c96891b9d51eade6eb179ff2b66afbf9547feb5ded4314736ae4
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -956,14 +956,15 @@ api_open() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader alone.
+# port answers from the beginning, and names the voters. With others it is no leader alone. With
+# HTTP/2 only other members are answered there.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")
   if [[ "${word}" == 'running' ]]; then
     url=$(url_host "${HOST_ADDRESSES[0]}")
     text=$("${AT_MOST[@]}" 8 curl "${ETCD_CURL[@]}" --connect-timeout 2 --max-time 5 \
-      "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
+      --http1.1 "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
     voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) \
       || voters=0
   fi
@@ -2428,6 +2429,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

@@ -12,8 +12,8 @@
 #   changes   3.2 Rewrite the membership on loopback and prove one voter; 3.2 Make everything that
 #             holds an old login log in again; 3.3 Set owner, mode and label of the restored data
 #   page      sha256:4a8784e15dc9e3eb9b233f916aa7682c2a5ec3bce7c0a507762ea172d219ee1c
-#   functions sha256:b671c8794a969e58304fcab73c59cb86ad46836fbcfaacf728ffefb863dd88c4
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   functions sha256:7e44678c3197320e3ea191cefbb162e4e7aff7020558f9d1ee7778703940a20c
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -950,14 +950,15 @@ api_open() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader alone.
+# port answers from the beginning, and names the voters. With others it is no leader alone. With
+# HTTP/2 only other members are answered there.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")
   if [[ "${word}" == 'running' ]]; then
     url=$(url_host "${HOST_ADDRESSES[0]}")
     text=$("${AT_MOST[@]}" 8 curl "${ETCD_CURL[@]}" --connect-timeout 2 --max-time 5 \
-      "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
+      --http1.1 "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
     voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) \
       || voters=0
   fi
@@ -2456,6 +2457,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

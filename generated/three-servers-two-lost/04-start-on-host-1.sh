@@ -10,8 +10,8 @@
 #   after     02-restore-on-host-1.sh, 03-rewrite-on-host-1.sh
 #   changes   4.1 Start the service of host-1; 4.2 Wait until the API serves the cluster
 #   page      sha256:79b6e761a943c65aecb31564853e08993b78bb558b18425fccec1fa46c8dd50d
-#   functions sha256:30157b7616cb931d287b751ce1a8070e9b2e0ab15ecd4c959aca49d166289d83
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   functions sha256:918b087cb1c05d6a57c8576ecba7d58ec83dff3eb54114ebf4542923f6b87362
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -696,14 +696,15 @@ api_open() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader alone.
+# port answers from the beginning, and names the voters. With others it is no leader alone. With
+# HTTP/2 only other members are answered there.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")
   if [[ "${word}" == 'running' ]]; then
     url=$(url_host "${HOST_ADDRESSES[0]}")
     text=$("${AT_MOST[@]}" 8 curl "${ETCD_CURL[@]}" --connect-timeout 2 --max-time 5 \
-      "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
+      --http1.1 "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
     voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) \
       || voters=0
   fi
@@ -1927,6 +1928,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

@@ -15,7 +15,7 @@
 #             service, which joins etcd again automatically
 #   page      sha256:392f4b78e30944861f2f38c3200b1299f3804d13d7a2736956333e66cf040c56
 #   functions sha256:648b2af8ef307b749d18ba54f818b737a1b64d0916845be4221022cf2e23da69
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -3357,6 +3357,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

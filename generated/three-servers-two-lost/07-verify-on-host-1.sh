@@ -12,7 +12,7 @@
 #             already done; 8.1 Restart host-1, unless that is already done; 8.4 Close the recovery
 #   page      sha256:f21cabe3a43750dadb23eb9c4c47cc4a9916c253787339f2aee41451836c0158
 #   functions sha256:3bdfa1456cc12debf260b629152be15da9b54e3d9c87a1e4305388d4d891e961
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -2313,6 +2313,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

@@ -182,6 +182,7 @@ prepare() {
   require_root
   check_sums
   find_host 15
+  check_complete
   take_scratch
   trap 'rm -rf -- "${scratch:?}"' EXIT
   # Each script is run twice, and standard input can be read once.
@@ -203,6 +204,33 @@ check_sums() {
     || status=$?
   ((status == 0)) || stop "${MISMATCH}" 'files of this bundle were changed or are incomplete' \
     'the digests in SHA256SUMS' "${text//$'\n'/; }" 'copy the reviewed bundle again'
+}
+
+# check_complete: every file is here. Scripts of other machines need not be: plan pack leaves them
+# out. plan.json says which they are.
+check_complete() {
+  local sum path line script='' left=' '
+  local -a missing=()
+  [[ -f "${folder}/SHA256SUMS" ]] || return 0
+  while read -r sum path; do
+    [[ -z "${sum}" || -f "${folder}/${path}" ]] || missing+=("${path}")
+  done <"${folder}/SHA256SUMS"
+  ((${#missing[@]} > 0)) || return 0
+  if [[ -f "${folder}/plan.json" ]]; then
+    while IFS= read -r line; do
+      if [[ "${line}" =~ ^\ +\"path\":\ \"(.+\.sh)\",$ ]]; then
+        script="${BASH_REMATCH[1]}"
+      elif [[ -n "${script}" && "${line}" =~ ^\ +\"host\":\ \"(.+)\",$ ]]; then
+        [[ "${BASH_REMATCH[1]}" == "${HOST}" ]] || left+="${script} "
+        script=''
+      fi
+    done <"${folder}/plan.json"
+  fi
+  for path in "${missing[@]}"; do
+    [[ "${left}" == *" ${path} "* ]] || stop "${MISMATCH}" 'files of this bundle are missing' \
+      "every file in SHA256SUMS, except scripts of hosts other than ${HOST}" \
+      "no ${path}" 'copy the reviewed bundle again'
+  done
 }
 
 # The script starts itself again with an environment of its own: proxies, DOCKER_*, ETCD*, exported

@@ -28,11 +28,12 @@ umask 077
 readonly SUMS='SHA256SUMS'
 readonly AT_ONCE=1000 # files given to one command
 
-scratch=''           # a private directory outside of the bundle, removed at exit
-differences=0        # how many were reported
-declare -a listed=() # the files that SHA256SUMS lists
-declare -A sum_of=() # what it states for each; keys are paths that begin with ./
-declare -A broken=() # files that are missing or cannot be read, by the same keys
+scratch=''             # a private directory outside of the bundle, removed at exit
+differences=0          # how many were reported
+declare -a listed=()   # the files that SHA256SUMS lists
+declare -A sum_of=()   # what it states for each; keys are paths that begin with ./
+declare -A broken=()   # files that are missing or cannot be read, by the same keys
+declare -A left_out=() # by host, how many of its scripts are not here: plan pack has left them out
 declare -a scripts=()
 declare -a digests=() # the result of digest_files
 
@@ -117,15 +118,15 @@ read_sums() {
 # check_files: every listed file is there and unchanged, and no other file is.
 check_files() {
   local path sum found index status=0 before="${differences}"
-  local -a present=()
+  local -a present=() absent=() options=(--check --strict --quiet)
   for path in "${listed[@]}"; do
     found=$(kind_of "${path}")
     if [[ "${found}" == 'a file' ]]; then
       present+=("./${path}")
     else
       broken["./${path}"]='yes'
-      differs "${path}" 'the file' 'a file that can be read' "${found}" \
-        'Copy the reviewed bundle again, and make its files readable.'
+      absent+=("${path}")
+      [[ "${found}" == 'nothing' && "${path}" == *.sh ]] || missing "${path}" "${found}"
     fi
   done
   digest_files "${present[@]}"
@@ -136,8 +137,12 @@ check_files() {
       differs "${path#./}" 'the file' "sha256:${sum} (${SUMS})" "sha256:${digests[index]}"
     fi
   done
+  if ((${#absent[@]} > 0)); then
+    options+=(--ignore-missing)
+    check_absent "${absent[@]}"
+  fi
   for path in **; do
-    if [[ -d "${path}" && ! -L "${path}" ]] || [[ "${path}" == "${SUMS}" ]]; then
+    if [[ -d "${path}" && ! -L "${path}" ]] || [[ "${path}" =~ ^${SUMS}(\.sig)?$ ]]; then
       continue
     fi
     if [[ -z "${sum_of["./${path}"]:-}" ]]; then
@@ -146,10 +151,56 @@ check_files() {
     fi
   done
   # The standard tool must agree.
-  sha256sum --check --strict --quiet "${SUMS}" >"${scratch}/check" 2>&1 || status=$?
+  sha256sum "${options[@]}" "${SUMS}" >"${scratch}/check" 2>&1 || status=$?
   if ((status != 0 && differences == before)); then
     differs "${SUMS}" 'sha256sum --check' 'status 0' "status ${status}"
   fi
+}
+
+# missing PATH FOUND
+missing() {
+  differs "$1" 'the file' 'a file that can be read' "$2" \
+    'Copy the reviewed bundle again, and make its files readable.'
+}
+
+# check_absent PATH...: scripts of other machines need not be here, and plan.json says which they
+# are. Then all scripts of such a machine are missing, not some.
+check_absent() {
+  local path host
+  local -A host_of=() here=()
+  read_hosts
+  for path in "${!host_of[@]}"; do
+    [[ -n "${broken["${path}"]:-}" ]] || here["${host_of["${path}"]}"]='yes'
+  done
+  for path in "$@"; do
+    if [[ -e "${path}" || -L "${path}" || "${path}" != *.sh ]]; then
+      continue
+    fi
+    host="${host_of["./${path}"]:-}"
+    if [[ -n "${host}" && -z "${here["${host}"]:-}" ]] && ((${#here[@]} > 0)); then
+      left_out["${host}"]=$((${left_out["${host}"]:-0} + 1))
+    else
+      missing "${path}" 'nothing'
+    fi
+  done
+}
+
+# read_hosts: fills host_of, the host of each script. plan.json has one value in each line.
+read_hosts() {
+  local path line script
+  for path in "${listed[@]}"; do
+    if [[ ! "${path}" =~ ^([^/]+/)?plan\.json$ || -n "${broken["./${path}"]:-}" ]]; then
+      continue
+    fi
+    script=''
+    while IFS= read -r line; do
+      if [[ "${line}" =~ ^" "+'"path": "'(.+\.sh)'",'$ ]]; then
+        script="./${path%plan.json}${BASH_REMATCH[1]}"
+      elif [[ -n "${script}" && "${line}" =~ ^" "+'"host": "'(.+)'",'$ ]]; then
+        host_of["${script}"]="${BASH_REMATCH[1]}" script=''
+      fi
+    done <"./${path}"
+  done
 }
 
 # kind_of PATH: `a file` if it is one that can be read.
@@ -426,9 +477,13 @@ some_of() {
 
 # report: which parts are the same in which scripts.
 report() {
-  local part number count some
+  local part number count some host
   local -a numbers=() paths=()
-  printf '%s scripts, %s files\n\n' "${#scripts[@]}" "${#listed[@]}"
+  printf '%s scripts, %s files\n' "${#scripts[@]}" "${#listed[@]}"
+  for host in "${!left_out[@]}"; do
+    printf 'Not here, because they run on %s: %s scripts\n' "${host}" "${left_out["${host}"]}"
+  done
+  printf '\n'
   for part in 'engine' 'functions' 'page'; do
     numbers=()
     for number in "${!texts[@]}"; do

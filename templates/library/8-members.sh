@@ -45,14 +45,15 @@ member_health() {
 
 # own_waits: yes | no: the etcd of this host accepts connections at its client port and does not
 # answer, because it has started and waits for a leader: since its start it has had none. Its peer
-# port answers from the beginning, and names the voters. With others it is no leader alone.
+# port answers from the beginning, and names the voters. With others it is no leader alone. With
+# HTTP/2 only other members are answered there.
 own_waits() {
   local url word text voters=0
   word=$(container_word "${SERVICE}")
   if [[ "${word}" == 'running' ]]; then
     url=$(url_host "${HOST_ADDRESSES[0]}")
     text=$("${AT_MOST[@]}" 8 curl "${ETCD_CURL[@]}" --connect-timeout 2 --max-time 5 \
-      "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
+      --http1.1 "https://${url}:${PEER_PORT}/members" 2>/dev/null) || text=''
     voters=$(jq '[.[] | select(.isLearner != true)] | length' <<<"${text:-[]}" 2>/dev/null) \
       || voters=0
   fi

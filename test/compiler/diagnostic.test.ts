@@ -129,7 +129,7 @@ describe('the catalogue', () => {
 
   test('codes are well formed and their titles differ', () => {
     for (const code of Object.keys(codes))
-      expect(code).toMatch(/^(BUN|CHK|EVD|INIT|INV|PLAN|RCD|REV|RUN)0[0-9]{2}$/u);
+      expect(code).toMatch(/^(BUN|CHK|EVD|INIT|INV|PLAN|RCD|REV|RUN|TOOL)0[0-9]{2}$/u);
     const titles = Object.values(codes).map(({ title }) => title);
     expect(new Set(titles).size).toBe(titles.length);
   });

@@ -19,6 +19,9 @@ const readers = new Set(
   ).split(' '),
 );
 
+/** A function that only scripts of bundles with tools carry. It is judged there, and in the templates. */
+const optional = new Set(['take_tools']);
+
 /** Commands that pass their arguments on; what they pass on is judged for itself. */
 const passing = new Set(['env', 'nice', 'nohup', 'setsid', 'sudo', 'timeout', 'xargs']);
 
@@ -74,7 +77,8 @@ export function changeBy(run: Run, functions: ReadonlySet<string>): string | nul
   if (name === null) return 'a command that is known only at run time';
   const judge = judges[name];
   if (judge !== undefined) return judge(args) ? name : null;
-  if (isInternal(name, functions) || readers.has(name) || passing.has(name)) return null;
+  if (isInternal(name, functions) || readers.has(name) || optional.has(name) || passing.has(name))
+    return null;
   if (shells.has(name) && (codeOf(name, args) !== null || isItself(args))) return null;
   if (changers.has(name)) return onlyScratch(args) ? null : name;
   return `${name}, which no table of commands has`;

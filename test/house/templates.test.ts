@@ -9,6 +9,7 @@ import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { isRecoveryScript, marks } from '../../compiler/emit/parts.ts';
 import { loadTemplates } from '../../compiler/emit/templates.ts';
 import { parse } from '../../compiler/inventory/parse.ts';
+import type { Plan } from '../../compiler/plan/ir.ts';
 import { bundleOf, examples } from '../goldens.ts';
 import type { Source } from './bash.ts';
 import { checkBash, checkListed } from './check.ts';
@@ -176,11 +177,19 @@ function longInventory(): string {
   });
 }
 
-test('long values break no rule', () => {
+const tools = [
+  { name: 'etcd', architecture: 'amd64', version: '3.6.8', sha256: 'a'.repeat(64) },
+  { name: 'jq', architecture: 'arm64', version: '1.8.1', sha256: 'b'.repeat(64) },
+] as const;
+
+test.each([
+  ['without tools', (plan: Plan) => plan],
+  ['with tools', (plan: Plan) => ({ ...plan, tools })],
+])('long values break no rule, %s', (_, change) => {
   const text = longInventory();
   const parsed = parse(text, 'long.json');
   if (!parsed.ok) throw new Error(formatDiagnostics(parsed.diagnostics, { colour: false }));
-  const scripts = [...bundle(planAll(parsed.inventory), text, loadTemplates())].filter(
+  const scripts = [...bundle(planAll(parsed.inventory).map(change), text, loadTemplates())].filter(
     ({ path }) => path.endsWith('.sh') && !/^(review|triage)\.sh$/u.test(path),
   );
   expect(scripts.length).toBeGreaterThan(15);

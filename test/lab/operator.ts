@@ -37,6 +37,8 @@ export type Operator = {
   readonly bundle: Bundle;
   /** Where the bundle lies on each machine. */
   readonly carried: string;
+  /** What runs the scripts, such as a command that hides tools from them; nothing as a rule. */
+  readonly shell: readonly string[];
   readonly runs: ScriptRun[];
   /** Numbers transcripts, looks and second runs included. */
   readonly transcripts: { count: number };
@@ -81,6 +83,7 @@ export async function compileBundle(
   inventory: unknown,
   name = 'bundle',
   candidate: string | null = null,
+  options: readonly string[] = [],
 ): Promise<Bundle> {
   const folder = join(cluster.network.state.directory, 'bundles');
   await mkdir(folder, { recursive: true });
@@ -92,7 +95,7 @@ export async function compileBundle(
   const answer = await $({
     nothrow: true,
     quiet: true,
-  })`${process.execPath} ${cli} compile ${file} --out ${goal} --no-lint`;
+  })`${process.execPath} ${cli} compile ${file} --out ${goal} --no-lint ${options}`;
   if (answer.exitCode !== 0) throw new Error(`compile failed: ${answer.stdout}${answer.stderr}`);
   return readBundle(candidate === null ? goal : join(goal, candidate));
 }
@@ -110,9 +113,29 @@ export async function sendOperator(
   carried = usualPlace,
 ): Promise<Operator> {
   for (const host of cluster.hosts) await carry(bundle, host, carried);
+  return newOperator(cluster, bundle, label, carried);
+}
+
+/** A person whose bundle is at that place on every machine. */
+export async function newOperator(
+  cluster: Cluster,
+  bundle: Bundle,
+  label: string,
+  carried: string,
+  shell: readonly string[] = [],
+): Promise<Operator> {
   await rm(join(transcripts, label), { recursive: true, force: true });
   await mkdir(join(transcripts, label), { recursive: true });
-  return { label, cluster, bundle, carried, runs: [], transcripts: { count: 0 }, visits: [] };
+  return {
+    label,
+    cluster,
+    bundle,
+    carried,
+    shell,
+    runs: [],
+    transcripts: { count: 0 },
+    visits: [],
+  };
 }
 
 /** Copies the bundle onto a machine's disk; a replaced machine needs it again. */
@@ -140,7 +163,8 @@ export async function runScript(
   const host = hostOf(operator.cluster, turnOf(operator.bundle, path).host);
   if (operator.visits.at(-1) !== host.id) operator.visits.push(host.id);
   const began = Date.now();
-  const ran = await attempt(host.machine, ['bash', `${operator.carried}/${path}`, ...options]);
+  const argv = [...operator.shell, 'bash', `${operator.carried}/${path}`, ...options];
+  const ran = await attempt(host.machine, argv);
   const output = `${ran.stdout}${ran.stderr}`;
   const { status, seconds } = ran;
   const done = { path, host: host.id, options, status, output, began, seconds };
@@ -165,7 +189,7 @@ export async function runUntil(
 ): Promise<ReturnType<typeof begin>> {
   const host = hostOf(operator.cluster, turnOf(operator.bundle, path).host);
   const seen = (await scriptLogs(host, path)).length;
-  const argv = ['bash', `${operator.carried}/${path}`, '--apply', ...options];
+  const argv = [...operator.shell, 'bash', `${operator.carried}/${path}`, '--apply', ...options];
   const script = begin(host.machine, argv);
   let over = false;
   void script.done.then(() => {
@@ -295,7 +319,8 @@ async function runRecover(
   operator.visits.push(host.id);
   for (let round = 1; ; round += 1) {
     const began = Date.now();
-    const argv = ['bash', `${operator.carried}/recover.sh`, '--yes', ...options];
+    const script = `${operator.carried}/recover.sh`;
+    const argv = [...operator.shell, 'bash', script, '--yes', ...options];
     const { status, stdout, stderr, seconds } = await attempt(host.machine, argv);
     const output = `${stdout}${stderr}`;
     const ran = { host: host.id, options, status, began, seconds };

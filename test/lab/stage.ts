@@ -212,6 +212,8 @@ export type Recovery = {
   readonly recovery?: Readonly<Record<string, unknown>>;
   /** A bundle compiled earlier, instead of one compiled now. */
   readonly bundle?: Bundle;
+  /** A person who has carried a bundle in another way. */
+  readonly operator?: Operator;
 };
 
 /** A recovery whose bundle is on every machine and whose operator is ready. */
@@ -229,8 +231,9 @@ export async function startRecovery(
   how: Recovery,
 ): Promise<Begun> {
   const inventory = inventoryOf(cluster, how.states, how.recovery ?? {});
-  const bundle = how.bundle ?? (await compileBundle(cluster, inventory));
-  const operator = await sendOperator(cluster, bundle, stage.name);
+  const given = how.operator?.bundle ?? how.bundle;
+  const bundle = given ?? (await compileBundle(cluster, inventory));
+  const operator = how.operator ?? (await sendOperator(cluster, bundle, stage.name));
   const follow = async (story: Story): Promise<Omit<Outcome, 'proofs'>> => {
     const began = Date.now();
     const go = story.recover === true ? followRecover : followPlan;

@@ -193,3 +193,50 @@ end 01-prepare-on-host-1.sh host-1 1'
   run jq -rs 'map(.arguments // [] | .[]) | join("|")' "${record}"
   assert_output '--apply|--swarm-token-file|/tmp/a "quoted" \ tab here'
 }
+
+# pack_for HOST: what plan pack carries to it: no scripts of other hosts, and the sums of all.
+pack_for() {
+  local folder="${RECOVER%/*}"
+  cp -- "${plan}" "${folder}/plan.json"
+  (cd "${folder}" && find . -type f -printf '%P\n' | sort | xargs sha256sum >"${WORLD}/tmp/sums")
+  cp -- "${WORLD}/tmp/sums" "${folder}/SHA256SUMS"
+  find "${folder}" -name '*-on-*.sh' ! -name "*-on-$1.sh" -delete
+}
+
+@test "from the archive of its host: scripts of other hosts may be missing, its own may not" {
+  local folder
+  build_world three-servers-two-lost
+  carry_bundle
+  pack_for host-1
+  folder="${RECOVER%/*}"
+  recover host-1 --status --fenced host-2,host-3
+  assert_ended 3
+  assert_line --partial 'Next: 01-prepare-on-host-1.sh, here on host-1'
+  recover host-2 --status
+  assert_refuses 78 'files of this bundle are missing'
+  assert_line --partial 'expected: every file in SHA256SUMS, except scripts of hosts other than host-2'
+  rm -- "${folder}/04-start-on-host-1.sh"
+  recover host-1 --status --fenced host-2,host-3
+  assert_refuses 78 'files of this bundle are missing'
+  assert_line --partial 'found:    no 04-start-on-host-1.sh'
+}
+
+@test "without plan.json, or with another file missing or changed, nothing may be missing" {
+  local folder
+  build_world three-servers-two-lost
+  carry_bundle
+  printf 'text\n' >"${RECOVER%/*}/RUNBOOK.md"
+  pack_for host-1
+  folder="${RECOVER%/*}"
+  rm -- "${folder}/RUNBOOK.md"
+  recover host-1 --status
+  assert_refuses 78 'files of this bundle are missing'
+  assert_line --partial 'found:    no RUNBOOK.md'
+  printf 'text\n' >"${folder}/RUNBOOK.md"
+  sed -i 's/"host": "host-1"/"host": "host-2"/' "${folder}/plan.json"
+  recover host-1 --status
+  assert_refuses 78 'files of this bundle were changed or are incomplete'
+  rm -- "${folder}/plan.json"
+  recover host-1 --status
+  assert_refuses 78 'files of this bundle are missing'
+}

@@ -351,7 +351,7 @@ copy_of() {
   awk -v root="${root}" -v pinned="${pinned}" -v sum="${sum}" -v world="${WORLD}" \
     -v memory="${WORLD_MEMORY}" -v passes="${WORLD_PASSES}" -v socket="${WORLD_SUITE}/docker.sock" '
     /^# --- functions/ { steps = 1 }
-    !steps && /^readonly (DATA_DIR|TOOLS_DIR|SNAPSHOT_FILE)=.\// { sub("=.", "&" root) }
+    !steps && /^readonly (DATA_DIR|TOOLS_DIR|HOST_TOOLS_DIR|SNAPSHOT_FILE)=.\// { sub("=.", "&" root) }
     !steps && pinned != "" && /^readonly SNAPSHOT_SUM=/ { gsub(pinned, sum) }
     !steps && /^readonly DOCKER_SOCKET=/ { sub("=.*", "=\047" socket "\047") }
     !steps && /^  exec \/usr\/bin\/env -i / { sub(" -i ", " -i " passes " ") }

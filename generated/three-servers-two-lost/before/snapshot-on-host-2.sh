@@ -10,7 +10,7 @@
 #   changes   1.1 Save a snapshot of the running cluster
 #   page      sha256:a7861cac84609c8f125030267cc9a1055d09d944fd0666b250cf539b343a86d6
 #   functions sha256:126556ffda7af9bba4a9ae7a8c0537ad0cb7b9bbd1283e3dd43536ee25ea943b
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -1001,6 +1001,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

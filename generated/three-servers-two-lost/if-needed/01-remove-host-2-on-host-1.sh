@@ -14,7 +14,7 @@
 #             5.2 Remove the record of host-2
 #   page      sha256:8ff8117d5eb1c4bd15c6b39496cfb25eafaacc582978abe8d5c1b91a8e085fd2
 #   functions sha256:bcb80fd853963c5e888eabb1ad1e5d609479c448bc4c0f7d375e4c5c500dc23f
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -1874,6 +1874,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

@@ -14,7 +14,7 @@
 #             5.2 Remove the record of host-3
 #   page      sha256:19722a7b6cdc85063369d6aa2b655546ac1bdd6fdd837547d163f02cfbb14df2
 #   functions sha256:bcb80fd853963c5e888eabb1ad1e5d609479c448bc4c0f7d375e4c5c500dc23f
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -1874,6 +1874,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

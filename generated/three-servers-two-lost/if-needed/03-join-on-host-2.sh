@@ -17,7 +17,7 @@
 #             host-2 to the cluster
 #   page      sha256:e4282b4c44feee1915f176aeeaed5970d9733243bd2bffa7cf84190be5e517c3
 #   functions sha256:7e7d3277824760ecc3a567c4aeac95dd3f6874f0da664a0c5a6d6b9ca9517838
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -3414,6 +3414,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

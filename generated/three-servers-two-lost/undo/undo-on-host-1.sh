@@ -12,7 +12,7 @@
 #             the old etcd/ back and keep the restored one aside
 #   page      sha256:bc167bd5d00a958d51e27e950a7633ff108c785a7a3f83b22ba65368a71961d1
 #   functions sha256:bcae102272b4c2c79d8de9a4396ef430410b919290179bb1b49a722ef2ab49d6
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -1785,6 +1785,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

@@ -10,7 +10,7 @@
 #   changes   6.1b Put the state that was set aside back
 #   page      sha256:9cc4364145812a679f7f2ed08d3e76b050e77cba35e3afd556d1ecc92cf9cc51
 #   functions sha256:49ea56f2f82e7697c297e33f08a09670e84b76184d50e8bfffbd3964ca504519
-#   engine    sha256:1c4c975f8d186cf8d3ecf9dff05f9bf11a47ddc75eda9bf53089270ab093e91e
+#   engine    sha256:15842eeec98fbe5bbeb46273161a013b8086dad916a9737394da3c9ceb2225ea
 
 # --- page
 
@@ -1601,6 +1601,10 @@ shown_as() {
 }
 
 main() {
+  # Only the scripts of a bundle with tools have this function.
+  if declare -F take_tools >/dev/null; then
+    take_tools "$@"
+  fi
   start "$@"
   guards
   say 'All checks passed.'

@@ -21,6 +21,7 @@ import { neverReturns } from './17-never-returns.ts';
 import { powerCuts } from './18-power-cuts.ts';
 import { freshest } from './19-freshest.ts';
 import { lostInTheMiddle, recoverAlone } from './20-recover-alone.ts';
+import { packedTools } from './22-packed-tools.ts';
 
 export const scenarios: readonly Scenario[] = [
   twoReturn,
@@ -50,4 +51,5 @@ export const scenarios: readonly Scenario[] = [
   freshest,
   recoverAlone,
   lostInTheMiddle,
+  packedTools,
 ];

@@ -8,7 +8,7 @@ is_mutation() {
 
 act() {
   local url='' authority host port cp up power generation scheme
-  METHOD=GET OUTPUT='' HEADERS='' BODY='' CACERT='' CERT=''
+  METHOD=GET HTTP='2' OUTPUT='' HEADERS='' BODY='' CACERT='' CERT=''
   curl_options "$@"
   url="${URL}"
   take generation generation
@@ -70,6 +70,7 @@ curl_options() {
   while (($# > 0)); do
     case "$1" in
       -q | --silent | --show-error | --globoff) ;;
+      --http1.1) HTTP='1.1' ;;
       --noproxy | --connect-timeout | --max-time | --header) shift ;;
       --write-out) WRITE="$2" && shift ;;
       --output) OUTPUT="$2" && shift ;;
@@ -207,6 +208,8 @@ curl_peer() {
   if [[ "${word}" != open ]]; then return 7; fi
   take word "host/${AT}/mute" no
   if [[ "${word}" == yes ]]; then return 28; fi
+  # What speaks HTTP/2 there is taken for another member.
+  if [[ "${HTTP}" != '1.1' ]]; then return 52; fi
   [[ "${THERE}" == /members && -s "${CACERT}" && -s "${CERT}" && -s "${KEY}" ]] || broken "peer ${THERE}"
   take word "host/${AT}/cluster" old
   awk -F '|' 'BEGIN { printf "[" }

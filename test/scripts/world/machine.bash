@@ -26,8 +26,14 @@ act() {
       ;;
     getent) act_getent "$@" ;;
     uname)
-      [[ "$*" == '-n' ]] || broken "$*"
-      printf '%s\n' "${WORLD_HOST}"
+      case "$*" in
+        -n) printf '%s\n' "${WORLD_HOST}" ;;
+        -m)
+          take word machine x86_64
+          printf '%s\n' "${word}"
+          ;;
+        *) broken "$*" ;;
+      esac
       ;;
     id)
       take word uid 0
