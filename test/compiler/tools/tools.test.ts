@@ -4,6 +4,7 @@ import { readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from '
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { planText } from '../../../compiler/bundle/bundle.ts';
+import { signed } from '../../../compiler/plan/digest.ts';
 import { readPlan } from '../../../compiler/plan/read.ts';
 import { readElf } from '../../../compiler/tools/elf.ts';
 import {
@@ -190,10 +191,12 @@ describe('the plan and its tools', () => {
   test('plan.json without tools does not mention them; tools out of order are refused', () => {
     expect(planText(plan)).not.toContain('"tools"');
     const tools = asPlanned(inspectTools(place({ ...release })).tools);
-    expect(readPlan(planText({ ...plan, tools }), 'plan.json').ok).toBe(true);
-    const wrong = readPlan(planText({ ...plan, tools: [...tools].reverse() }), 'plan.json');
+    expect(readPlan(planText(signed({ ...plan, tools })), 'plan.json').ok).toBe(true);
+    const wrong = readPlan(planText(signed({ ...plan, tools: [...tools].reverse() })), 'plan.json');
     expect(wrong.ok).toBe(false);
-    expect(readPlan(planText({ ...plan, tools: [] }), 'plan.json').ok).toBe(false);
+    expect(readPlan(planText(signed({ ...plan, tools: [] })), 'plan.json').ok).toBe(false);
+    // Another tool in the plan, with the old digest of the plan.
+    expect(readPlan(planText({ ...plan, tools }), 'plan.json').ok).toBe(false);
   });
 });
 
