@@ -34,7 +34,7 @@ const moments: readonly { readonly name: string; readonly after: RegExp }[] = [
     name: 'its container was ended',
     after: /run: docker( container)? kill .*\n.+|no container of \S+ runs/,
   },
-  { name: 'the salvage had begun', after: /run: cp -a .*\n.+/ },
+  { name: 'the salvage had begun', after: /run: cp -a\S* .*\n.+/ },
 ];
 
 export const powerCuts: Scenario = {
