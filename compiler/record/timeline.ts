@@ -4,7 +4,7 @@ import type { Entry } from './read.ts';
 
 /** One run of a script with --apply. The fields of its end are null if it never wrote one. */
 interface Run {
-  /** UTC, ISO 8601. */
+  /** UTC, ISO 8601. Without an end it is the time of the first change, which comes after the checks. */
   readonly began: string;
   readonly host: string;
   readonly plan: string;
@@ -52,7 +52,7 @@ export function timelineOf(entries: readonly Entry[]): Timeline {
     const ended = end?.entry.event === 'end' ? end.entry : null;
     return [
       {
-        ...{ began: time, host, plan, incident, script, sha256 },
+        ...{ began: began(time, end?.time, ended?.seconds), host, plan, incident, script, sha256 },
         ...{ arguments: entry.arguments, login: person(entry.login) },
         ended: end?.time ?? null,
         status: ended?.status ?? null,
@@ -85,6 +85,13 @@ function statements(
     }
   }
   return [...first.values()];
+}
+
+/** When the script began: the first line is written after the checks, and the last one counts from there. */
+function began(first: string, last: string | undefined, seconds: number | undefined): string {
+  if (last === undefined || seconds === undefined) return first;
+  const counted = utc(new Date(Date.parse(last) - seconds * 1000).toISOString());
+  return counted < first ? counted : first;
 }
 
 function keyOf({ host, plan, script, run }: Entry): string {

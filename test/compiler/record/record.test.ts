@@ -59,6 +59,15 @@ function timeline(...lines: readonly Readonly<Record<string, unknown>>[]) {
   return timelineOf(readRecord(lines.map((each) => `${line(each)}\n`).join(''), 'r').entries);
 }
 
+test('a run begins before its checks, which come before its first line', () => {
+  const { runs } = timeline(
+    { ...start, time: '2026-11-27T17:52:05+0000' },
+    { ...end, time: '2026-11-27T17:52:19+0000', seconds: 33 },
+    { ...start, time: '2026-11-27T17:53:00+0000', run: '2000-78' },
+  );
+  expect(runs.map(({ began }) => began)).toEqual(['2026-11-27T17:51:46Z', '2026-11-27T17:53:00Z']);
+});
+
 describe('the timeline', () => {
   test('is in the order of real time, in whatever time zone each host is', () => {
     const { runs } = timeline(
