@@ -28,6 +28,13 @@ build_world() {
   kept raise_world
 }
 
+# untraced: bats follows each command of a test, to say where it failed. In a subshell that builds the
+# world this costs as much as the work.
+untraced() {
+  trap - DEBUG
+  set +T
+}
+
 raise_world() {
   mkdir -p "${WORLD}"/{disk,pending,faults,processes,listeners,tmp,copies} \
     "${WORLD}"/state/{host,service,node,record,members,users/old,database,spec,job,names,job-end}
@@ -35,6 +42,7 @@ raise_world() {
   printf '0\n' >"${WORLD}/count"
   printf '1000.00 500.00\n' >"${WORLD}/uptime"
   (
+    untraced
     name='world'
     # shellcheck source=test/scripts/world/state.bash
     source "${WORLD_HOME}/state.bash"
@@ -272,6 +280,7 @@ found_database() {
 
 # in_world FUNCTION ARGUMENT...: a function of state.bash, from outside.
 in_world() (
+  untraced
   umask 077
   name='world'
   export WORLD_HOST="${WORLD_HOST:-nobody}"
