@@ -78,4 +78,5 @@ check_tools_run() {
     TOOLS_DIR="${HOST_TOOLS_DIR}"
     return
   done
+  say "The tools of this bundle are used: $1"
 }

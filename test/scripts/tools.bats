@@ -45,7 +45,7 @@ on_bare_host() {
   carry_tools
   on_bare_host "${script}" --fenced host-2,host-3
   assert_ended 3
-  refute_line --partial 'tools of this host'
+  assert_line --partial "The tools of this bundle are used: ${TOOLS}"
   on_bare_host "${script}" --apply --fenced host-2,host-3
   assert_ended 0
   settle
