@@ -61,14 +61,14 @@ check_tools() {
 
 # check_tools_run FOLDER: their file system allows it. triage.sh works without them, too.
 check_tools_run() {
-  local file text mode expected found
+  local file text bits expected found
   local what='the tools of this bundle cannot be run'
   for file in "$1"/*; do
     [[ ! -x "${file}" ]] || continue
     text=$(stat -c '%a %m' -- "${file}")
-    mode="${text%% *}"
-    if (((8#${mode} & 8#111) == 0)); then
-      expected='mode 755' found="mode ${mode} of ${file}"
+    bits="${text%% *}"
+    if (((8#${bits} & 8#111) == 0)); then
+      expected='mode 755' found="mode ${bits} of ${file}"
     else
       expected='a file system without the mount option noexec' found="noexec on ${text#* }"
     fi

@@ -829,7 +829,8 @@ end_world() {
   local file
   rm -rf -- "${WORLD_MEMORY:?}"
   for file in "${WORLD}"/processes/*; do
-    [[ ! -e "${file}" ]] || kill -KILL "${file##*/}" 2>/dev/null || true
+    # Never by its number alone: in a copied world another process may have it by now.
+    if in_world lives "${file##*/}"; then kill -KILL "${file##*/}" 2>/dev/null || true; fi
   done
 }
 

@@ -546,7 +546,7 @@ curl_remove() {
 curl_metrics() {
   local file logins=1
   for file in "${WORLD}"/processes/*; do
-    if [[ -d "/proc/${file##*/}" ]] && grep -qxF -- "metrics=$1" "${file}"; then
+    if lives "${file##*/}" && grep -qxF -- "metrics=$1" "${file}"; then
       take logins logins 1
       reply 200 "grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"Authenticate\",grpc_service=\"etcdserverpb.Auth\"} ${logins}"
       put logins "$((logins + 1))"

@@ -22,7 +22,7 @@ etcdutl_status() {
   local version revision keys file="${!#}" process
   [[ "$1" == -w && "$3" == -- ]] || broken "snapshot status $*"
   for process in "${WORLD}"/processes/*; do
-    if [[ -d "/proc/${process##*/}" ]] \
+    if lives "${process##*/}" \
       && [[ "$(sed -n 's/^directory=//p' "${process}")/member/snap/db" -ef "${file}" ]]; then
       hang # the file is locked
     fi

@@ -119,7 +119,7 @@ look_out() {
         fi
         for file in "${WORLD}"/processes/*; do
           pid="${file##*/}"
-          if [[ -d "/proc/${pid}" ]] && grep -qxF "directory=${argument}" "${file}"; then
+          if lives "${pid}" && grep -qxF "directory=${argument}" "${file}"; then
             violation "${name} ${argument} while process ${pid} holds it"
           fi
         done

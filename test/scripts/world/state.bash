@@ -253,7 +253,7 @@ listening_ports() {
     printf '%s\n' "${port}"
   fi
   for file in "${WORLD}"/processes/*; do
-    if [[ -d "/proc/${file##*/}" ]]; then
+    if lives "${file##*/}"; then
       while IFS= read -r line; do
         if [[ "${line}" == listen=* ]]; then printf '%s\n' "${line##*:}"; fi
       done <"${file}"
@@ -264,11 +264,18 @@ listening_ports() {
   done
 }
 
+# lives PID: whether this process of the world runs. A world that was copied names processes of the
+# other one, and any process may have such a number by now.
+lives() {
+  [[ "/proc/$1/exe" -ef "${WORLD_SUITE}/holders/etcd" ]] \
+    && grep -qzxF -- "WORLD=${WORLD}" "/proc/$1/environ" 2>/dev/null
+}
+
 # process_on URL: whether an etcd that a script has started listens there; sets PROCESS.
 process_on() {
   local file
   for file in "${WORLD}"/processes/*; do
-    if [[ -d "/proc/${file##*/}" ]] && grep -qxF -- "listen=$1" "${file}"; then
+    if lives "${file##*/}" && grep -qxF -- "listen=$1" "${file}"; then
       PROCESS="${file}"
       return 0
     fi
