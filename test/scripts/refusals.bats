@@ -450,7 +450,8 @@ saved_snapshot_here() {
   assert_output --partial 'login(s)'
   local file
   for file in "${WORLD}"/processes/*; do
-    assert [ ! -d "/proc/${file##*/}" ]
+    run in_world lives "${file##*/}"
+    assert_failure 1
   done
 }
 
