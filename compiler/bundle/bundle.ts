@@ -1,6 +1,5 @@
 // Plans -> the files of a bundle, one at a time; SHA256SUMS in the format of coreutils comes last.
 
-import { createHash } from 'node:crypto';
 import { partsOf } from '../emit/parts.ts';
 import { type Reader, reader } from '../emit/reading.ts';
 import { emitRecover } from '../emit/recover.ts';
@@ -12,6 +11,7 @@ import type { Templates } from '../emit/templates.ts';
 import { emitTriage } from '../emit/triage.ts';
 import type { Plan } from '../plan/ir.ts';
 import { executionOrder } from '../plan/order.ts';
+import { sha256 } from '../sha256.ts';
 import { type ToolFile, toolPath } from '../tools/tool.ts';
 
 /** The manifest of a bundle: `<sha256>  <path>` for every other file, sorted by path. */
@@ -190,9 +190,4 @@ export function readManifest(text: string): readonly Sum[] | null {
 /** Whether a path stays inside the bundle and has no empty, `.` or `..` part. */
 function staysInside(path: string): boolean {
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
-}
-
-/** The sha256 of a text in UTF-8. */
-export function sha256(text: string | Uint8Array): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -15,14 +15,8 @@ import {
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
-import {
-  bytesOf,
-  type Contents,
-  manifestName,
-  manifestText,
-  readManifest,
-  sha256,
-} from './bundle.ts';
+import { sha256 } from '../sha256.ts';
+import { bytesOf, type Contents, manifestName, manifestText, readManifest } from './bundle.ts';
 import { bundlePaths } from './mark.ts';
 import { entries, exists, isDirectory, isFile, modeOf } from './tree.ts';
 import { keep, longestName, type Work } from './work.ts';

@@ -1,6 +1,5 @@
 // Text of a script -> its parts, their digests, and what its page says: guards, steps, commands, values.
 
-import { createHash } from 'node:crypto';
 import { quotedValue, unquoted } from './templates.ts';
 
 /** The parts of a script. Each begins with its mark and ends before the next mark. */
@@ -18,11 +17,6 @@ export const marks: Readonly<Record<PartName, string>> = {
 export interface ScriptParts extends Readonly<Record<PartName, string>> {
   readonly header: string;
   readonly stated: Readonly<Record<PartName, string>>;
-}
-
-/** The sha256 of a text in UTF-8, in hexadecimal. */
-export function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }
 
 /** Whether a text is a recovery script, and not another file that ends in .sh. */

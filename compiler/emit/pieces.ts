@@ -1,6 +1,6 @@
 // Bash text -> its pieces: functions and settings, found by name. A script carries those it reaches.
 
-import { digestOf } from './parts.ts';
+import { sha256 } from '../sha256.ts';
 import { remembered } from './remembered.ts';
 import { wordsOf } from './tools.ts';
 
@@ -33,7 +33,7 @@ export const piecesOf = remembered((text): readonly Piece[] => {
         ? code.slice(0, 1).map((line) => opening.exec(line)?.[1] ?? '')
         : code.flatMap(assignedBy);
     const complete = [...comment, ...block].join('\n');
-    pieces.push({ name: names[0] ?? '', names, kind, text: complete, digest: digestOf(complete) });
+    pieces.push({ name: names[0] ?? '', names, kind, text: complete, digest: sha256(complete) });
     comment = [];
     block = [];
   };

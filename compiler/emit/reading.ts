@@ -1,13 +1,7 @@
 // Scripts -> what there is to review: kinds of scripts, and each distinct function once.
 
-import {
-  digestOf,
-  joinedCommands,
-  type Page,
-  type PartName,
-  readPage,
-  type ScriptParts,
-} from './parts.ts';
+import { sha256 } from '../sha256.ts';
+import { joinedCommands, type Page, type PartName, readPage, type ScriptParts } from './parts.ts';
 import { type Piece, piecesOf } from './pieces.ts';
 import { remembered } from './remembered.ts';
 import { quotedValue } from './templates.ts';
@@ -90,7 +84,7 @@ export function reader(): Reader {
     bodies.set(key, body);
     functionsDigests.add(functionsDigest);
     engines.add(engineDigest);
-    pages.set(path, digestOf(parts.page));
+    pages.set(path, sha256(parts.page));
     const lines = linesOf(parts.header) + linesOf(parts.page.split('\n# --- values\n')[0] ?? '');
     pageLines += lines;
     const page = readPage(parts.page);
@@ -121,7 +115,7 @@ export function reader(): Reader {
 }
 
 // Thousands of scripts of a large cluster carry the same few texts.
-const sharedDigest = remembered(digestOf);
+const sharedDigest = remembered(sha256);
 
 function linesOf(text: string): number {
   return text.split('\n').length - 1;

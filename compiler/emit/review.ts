@@ -1,7 +1,8 @@
 // What there is to review -> REVIEW.md, which colleagues read and tick before an incident.
 
+import { sha256 } from '../sha256.ts';
 import type { BundledTool } from '../tools/tool.ts';
-import { digestOf } from './parts.ts';
+
 import { piecesOf } from './pieces.ts';
 import type { Review, ReviewedPiece, ScriptKind } from './reading.ts';
 import { render, type Templates } from './templates.ts';
@@ -85,7 +86,7 @@ function companionView({ path, text }: Companion, { engine, functions }: Review)
   const known = new Map([...engine, ...functions].map(({ digest, lines }) => [digest, lines]));
   const shared = piecesOf(text).map(({ digest }) => known.get(digest) ?? 0);
   const lines = text.split('\n').length - 1;
-  return { path, lines, own: lines - sum(shared), digest: digestOf(text).slice(0, 12) };
+  return { path, lines, own: lines - sum(shared), digest: sha256(text).slice(0, 12) };
 }
 
 /** First what most scripts use, then what some use, then what one kind of script uses. */

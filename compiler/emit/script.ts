@@ -4,11 +4,12 @@ import type { Host, HostId } from '../hosts.ts';
 import { apiTls, apiUrl, clientUrl, peerUrl, tokenOf } from '../plan/addresses.ts';
 import type { Plan, Turn } from '../plan/ir.ts';
 import { factKey, hostOf, type Place, phaseWords, placeOf } from '../plan/order.ts';
+import { sha256 } from '../sha256.ts';
 import { callOf, reasonOf, type StepKind, steps, titleOf } from '../steps/all.ts';
 import type { Fact } from '../steps/facts.ts';
 import { guardsOf } from './guards.ts';
 import { commandLines, pageContext } from './page.ts';
-import { digestOf, marks, partNames, type ScriptParts } from './parts.ts';
+import { marks, partNames, type ScriptParts } from './parts.ts';
 import { type Piece, reached } from './pieces.ts';
 import { remembered } from './remembered.ts';
 import { render, type Templates } from './templates.ts';
@@ -81,7 +82,7 @@ export function scriptParts(plan: Plan, turn: Turn, templates: Templates): Scrip
   };
   const page = render(templates.script, view);
   const stated = {
-    page: digestOf(page),
+    page: sha256(page),
     functions: body.functionsDigest,
     engine: body.engineDigest,
   };
@@ -166,8 +167,8 @@ function bodyOf(called: readonly string[], templates: Templates): Body {
     engine,
     functionsText,
     engineText,
-    functionsDigest: digestOf(functionsText),
-    engineDigest: digestOf(engineText),
+    functionsDigest: sha256(functionsText),
+    engineDigest: sha256(engineText),
     reads: (name) => read.some((names) => names.has(name)),
   };
   known.set(key, body);

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { gzipSync } from 'fflate';
+import { sha256 } from '../sha256.ts';
 import { type Entry, endOfArchive, entryBlocks } from './tar.ts';
 
 /** Bytes. Several small files are one gzip member, and gzip files may have many. */
@@ -58,7 +59,7 @@ export function writeArchive(file: string, entries: Iterable<Entry>, known: Comp
 }
 
 function remembered(blocks: Buffer, known: Compressed): Uint8Array {
-  const key = createHash('sha256').update(blocks).digest('hex');
+  const key = sha256(blocks);
   const found = known.get(key) ?? compress(blocks);
   known.set(key, found);
   return found;

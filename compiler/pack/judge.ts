@@ -1,11 +1,12 @@
 // What is there -> whether it is a bundle as stated by its SHA256SUMS, complete or for some of its hosts.
 
-import { manifestName, readManifest, sha256, signatureName } from '../bundle/bundle.ts';
+import { manifestName, readManifest, signatureName } from '../bundle/bundle.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import type { HostId } from '../hosts.ts';
 import type { Plan } from '../plan/ir.ts';
 import { executionOrder } from '../plan/order.ts';
 import { readPlan } from '../plan/read.ts';
+import { sha256 } from '../sha256.ts';
 import type { Seen } from './seen.ts';
 
 /** A bundle that was looked at. */

@@ -2,10 +2,11 @@
 
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { manifestName, sha256, signatureName } from '../bundle/bundle.ts';
+import { manifestName, signatureName } from '../bundle/bundle.ts';
 import { messageOf } from '../bundle/text.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import type { HostId } from '../hosts.ts';
+import { sha256 } from '../sha256.ts';
 import { type Compressed, type Written, writeArchive } from './archive.ts';
 import { inBytes, isExecutable, type Judged, judge } from './judge.ts';
 import { type Seen, seenInDirectory } from './seen.ts';

@@ -1,6 +1,6 @@
 // JSON value -> its canonical text (keys sorted by code units, no spaces) and its sha256.
 
-import { createHash } from 'node:crypto';
+import { sha256 } from '../sha256.ts';
 
 /** The canonical text of a JSON value, independent of the order of its keys. */
 export function canonical(value: unknown): string {
@@ -14,7 +14,7 @@ export function canonical(value: unknown): string {
 
 /** The sha256 of a JSON value's canonical text. */
 export function digest(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex');
+  return sha256(canonical(value));
 }
 
 /** A plan with another field, and with the digest that it then has. */

@@ -2,11 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { manifestName, readManifest, sha256, signatureName } from '../bundle/bundle.ts';
+import { manifestName, readManifest, signatureName } from '../bundle/bundle.ts';
 import { readText } from '../bundle/text.ts';
 import { isFile, walk } from '../bundle/tree.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
 import { isRecoveryScript } from '../emit/parts.ts';
+import { sha256 } from '../sha256.ts';
 
 /** A bundle that was opened. Its files are read one at a time: all of them may not fit in memory. */
 export interface OpenBundle {

@@ -2,8 +2,9 @@
 
 import { inputName, readInput } from '../bundle/text.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
-import { digestOf, partNames, partsOf } from '../emit/parts.ts';
+import { partNames, partsOf } from '../emit/parts.ts';
 import { type Review, type ReviewedPiece, reader, type ScriptKind } from '../emit/reading.ts';
+import { sha256 } from '../sha256.ts';
 import { compareWithSums, type OpenBundle, openBundle, scriptAt } from './open.ts';
 
 /** `exit`: 0 nothing new, 1 something new or not as stated, 2 could not. */
@@ -87,7 +88,7 @@ function readScripts(bundle: OpenBundle): {
   // Thousands of scripts of a large cluster carry the same few texts.
   const digests = new Map<string, string>();
   const shared = (text: string) => {
-    const known = digests.get(text) ?? digestOf(text);
+    const known = digests.get(text) ?? sha256(text);
     digests.set(text, known);
     return known;
   };
@@ -101,7 +102,7 @@ function readScripts(bundle: OpenBundle): {
     }
     scripts.add(path, parts);
     for (const name of partNames) {
-      const found = name === 'page' ? digestOf(parts.page) : shared(parts[name]);
+      const found = name === 'page' ? sha256(parts.page) : shared(parts[name]);
       if (found === parts.stated[name]) continue;
       const stated = parts.stated[name];
       strange.push(

@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sha256 } from '../bundle/bundle.ts';
 import { inputName, planLimit, readInput, readText } from '../bundle/text.ts';
 import { isDirectory, isFile } from '../bundle/tree.ts';
 import { type Diagnostic, diagnostic } from '../diagnostic.ts';
@@ -11,6 +10,7 @@ import { scriptParts } from '../emit/script.ts';
 import { loadTemplates } from '../emit/templates.ts';
 import { executionOrder } from '../plan/order.ts';
 import { readPlan } from '../plan/read.ts';
+import { sha256 } from '../sha256.ts';
 import { type OpenBundle, openBundle, scriptAt } from './open.ts';
 
 /** One side of a comparison. Scripts are read one at a time. */

@@ -1,6 +1,5 @@
 // A directory of released tools -> the tools for the bundle, or all that is wrong with them.
 
-import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -13,6 +12,7 @@ import {
 import { join } from 'node:path';
 import type { Code } from '../codes.ts';
 import { type Diagnostic, diagnostic, hasErrors } from '../diagnostic.ts';
+import { sha256 } from '../sha256.ts';
 import { readElf } from './elf.ts';
 import {
   type Architecture,
@@ -260,8 +260,4 @@ const advice = {
 function problem(code: keyof typeof advice, file: string, what: string): Diagnostic {
   const [why, remedy] = advice[code];
   return diagnostic(code, { file, position: null }, { what, why, remedy });
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('../../compiler/', import.meta.url));
 /** Stations in the order of the pipeline; a file belongs to the first that its path starts with. */
 const stations = [
   'version.ts',
+  'sha256.ts',
   'distance.ts',
   'characters.ts',
   'excerpt.ts',

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { bundle, planBundle, readManifest, sha256 } from '../../../compiler/bundle/bundle.ts';
+import { bundle, planBundle, readManifest } from '../../../compiler/bundle/bundle.ts';
 import { planAll } from '../../../compiler/compile.ts';
 import { loadTemplates } from '../../../compiler/emit/templates.ts';
 import { executionOrder } from '../../../compiler/plan/order.ts';
+import { sha256 } from '../../../compiler/sha256.ts';
 import { inventoryOf, inventoryText, planOf, type World } from '../world.ts';
 
 const templates = loadTemplates();

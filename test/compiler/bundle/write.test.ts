@@ -16,7 +16,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { bundle, type Files, sha256 } from '../../../compiler/bundle/bundle.ts';
+import { bundle, type Files } from '../../../compiler/bundle/bundle.ts';
 import { compare } from '../../../compiler/bundle/compare.ts';
 import { deliver } from '../../../compiler/bundle/deliver.ts';
 import { bundlePaths } from '../../../compiler/bundle/mark.ts';
@@ -26,6 +26,7 @@ import type { Checks } from '../../../compiler/check/check.ts';
 import { planAll } from '../../../compiler/compile.ts';
 import type { EmittedFile } from '../../../compiler/emit/script.ts';
 import { loadTemplates } from '../../../compiler/emit/templates.ts';
+import { sha256 } from '../../../compiler/sha256.ts';
 import { inventoryOf, inventoryText, type World } from '../world.ts';
 
 let place = '';

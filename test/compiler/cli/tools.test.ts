@@ -3,7 +3,8 @@
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { sha256 } from '../../../compiler/bundle/bundle.ts';
+import { sha256 } from '../../../compiler/sha256.ts';
+
 import { type Built, built } from '../built.ts';
 import { directoryOf, elsewhere, program, release } from '../tools/programs.ts';
 import { inventoryText } from '../world.ts';

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { bundle, planBundle } from '../../../compiler/bundle/bundle.ts';
 import { guardsOf } from '../../../compiler/emit/guards.ts';
 import {
-  digestOf,
   isRecoveryScript,
   partNames,
   partsOf,
@@ -13,6 +12,7 @@ import { reader } from '../../../compiler/emit/reading.ts';
 import { scriptParts } from '../../../compiler/emit/script.ts';
 import { loadTemplates } from '../../../compiler/emit/templates.ts';
 import { executionOrder } from '../../../compiler/plan/order.ts';
+import { sha256 } from '../../../compiler/sha256.ts';
 import { titleOf } from '../../../compiler/steps/all.ts';
 import { inventoryText, planOf, type World } from '../world.ts';
 
@@ -42,7 +42,7 @@ test.each(turns.map((turn) => [turn.path, turn] as const))(
   (path, turn) => {
     const parts = partsAt(path);
     expect(parts).toEqual(scriptParts(plan, turn, templates));
-    for (const name of partNames) expect(digestOf(parts[name])).toBe(parts.stated[name]);
+    for (const name of partNames) expect(sha256(parts[name])).toBe(parts.stated[name]);
     const page = readPage(parts.page);
     expect(
       page.guards.map((guard) => guard.split(' ')[0]).filter((name) => !/^need/u.test(name ?? '')),

@@ -3,11 +3,12 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { bundle, sha256 } from '../../../compiler/bundle/bundle.ts';
+import { bundle } from '../../../compiler/bundle/bundle.ts';
 import { planAll } from '../../../compiler/compile.ts';
 import { isRecoveryScript } from '../../../compiler/emit/parts.ts';
 import type { EmittedFile } from '../../../compiler/emit/script.ts';
 import { loadTemplates } from '../../../compiler/emit/templates.ts';
+import { sha256 } from '../../../compiler/sha256.ts';
 import { inventoryOf, inventoryText, type World } from '../world.ts';
 
 /** Two of three servers lost. */

@@ -16,7 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
-import { sha256 } from '../../../compiler/bundle/bundle.ts';
+import { sha256 } from '../../../compiler/sha256.ts';
+
 import {
   edit,
   filesOf,
